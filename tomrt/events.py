@@ -1,0 +1,360 @@
+"""What flows through a call, and what happened in it.
+
+Three families of frozen records: *line events* come from the transport, *reply items* come from the engines,
+*happenings* go one way to the tap (log, metrics, and the transport where its dialect has words for them).
+Audio is mono signed 16-bit little-endian PCM everywhere.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Literal
+
+from attrs import field, frozen
+
+__all__ = [
+    "Action",
+    "ActionRequested",
+    "CallEnded",
+    "CallInfo",
+    "CallStarted",
+    "Dialect",
+    "Happening",
+    "LineAudio",
+    "LineClosed",
+    "LineDigit",
+    "LineEvent",
+    "LineMark",
+    "Message",
+    "ReplyAudible",
+    "ReplyEnded",
+    "ReplyItem",
+    "ReplyOutcome",
+    "ReplyResumed",
+    "ReplyStarted",
+    "ReplyYielded",
+    "Sentence",
+    "StateChanged",
+    "Transcript",
+    "Turn",
+    "TurnEnded",
+    "TurnOpened",
+    "TurnWithdrawn",
+    "Understood",
+    "Voice",
+    "WordStart",
+]
+
+
+class Dialect(Enum):
+    """How the other end frames audio and messages."""
+
+    PLAIN = "plain"
+    """tomrt's own: paced 20 ms binary frames both ways, JSON events."""
+    FORK = "fork"
+    """``mod_audio_fork`` with the bidirectional stream on: binary both ways, marks, ``killAudio``."""
+    FORK_JSON = "fork-json"
+    """``mod_audio_fork`` one way: speech goes back as ``playAudio`` JSON."""
+    STREAM = "stream"
+    """``mod_audio_stream``, community edition: speech goes back as ``streamAudio`` JSON."""
+
+
+@frozen(kw_only=True)
+class CallInfo:
+    """What is known of a call when it begins.
+
+    Args:
+        call_id: The peer's name for the call, or one made up at the door; at most 128 printable ASCII characters.
+        dialect: How the line is framed.
+        rate_hz: Sample rate of the line in both directions, 8000 or 16000.
+        caller: What the peer told of the caller; never logged as it is.
+    """
+
+    call_id: str
+    dialect: Dialect
+    rate_hz: int = 8000
+    caller: str = field(default="", repr=False)
+
+
+# --- line events -----------------------------------------------------------------------------------------------------
+
+
+@frozen
+class LineAudio:
+    """The caller's next samples: mono PCM at the line's rate, whole samples, any number of them."""
+
+    pcm: bytes = field(repr=lambda pcm: f"<{len(pcm)} bytes>")
+
+
+@frozen
+class LineMark:
+    """The far end reached a mark in our audio, or threw it away unplayed."""
+
+    name: str
+    cleared: bool = False
+
+
+@frozen
+class LineDigit:
+    """The caller pressed a key: one of ``0123456789*#ABCD``."""
+
+    digit: str
+
+
+@frozen
+class LineClosed:
+    """The line is gone; nothing follows.
+
+    Args:
+        reason: ``"hangup"`` (orderly close), ``"finished"`` (the peer asked us to finish and close), ``"lost"``
+            (connection dropped), ``"protocol"`` (the peer broke the rules) or ``"idle"``.
+    """
+
+    reason: str
+
+
+LineEvent = LineAudio | LineMark | LineDigit | LineClosed
+
+
+# --- a turn and its reply --------------------------------------------------------------------------------------------
+
+
+@frozen
+class Message:
+    """One entry of the conversation's history: what was said, and of the assistant only what was heard."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@frozen(kw_only=True)
+class Turn:
+    """What the caller said, ready to be answered.
+
+    Args:
+        number: Counts from 1 within the call.
+        audio: The utterance, 16 kHz mono PCM; empty when the caller only pressed keys.
+        digits: Keys pressed in this turn.
+        history: The conversation so far, without this turn.
+    """
+
+    number: int
+    audio: bytes = field(default=b"", repr=lambda pcm: f"<{len(pcm)} bytes>")
+    digits: str = ""
+    history: tuple[Message, ...] = ()
+
+
+@frozen
+class Transcript:
+    """What a recogniser understood.
+
+    Args:
+        text: The words, or ``""`` for nothing that can be used.
+        rejected: What was heard but not accepted (an incomplete or implausible hypothesis); for the log only.
+    """
+
+    text: str
+    rejected: str = ""
+
+
+@frozen
+class Sentence:
+    """The next piece of a reply, about to be voiced; its :class:`Voice` items follow."""
+
+    text: str
+
+
+@frozen
+class Voice:
+    """Synthesised samples of the sentence under way: mono PCM at ``rate_hz``."""
+
+    pcm: bytes = field(repr=lambda pcm: f"<{len(pcm)} bytes>")
+    rate_hz: int = 22050
+
+
+@frozen
+class WordStart:
+    """Within the sentence under way, the word at ``char`` begins ``offset`` seconds after the sentence's first sample."""
+
+    char: int
+    offset: float
+
+
+@frozen
+class Action:
+    """Something the assistant wants done: ``hang_up``, ``transfer``, or a tool of the dialogue."""
+
+    name: str
+    arguments: tuple[tuple[str, str], ...] = ()
+
+
+ReplyItem = Transcript | Sentence | Voice | WordStart | Action
+
+
+# --- happenings ------------------------------------------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class Happened:
+    """Root of everything the tap sees.
+
+    Args:
+        call_id: The call it belongs to.
+        at: Seconds on Trio's clock.
+    """
+
+    call_id: str
+    at: float
+
+
+@frozen(kw_only=True)
+class CallStarted(Happened):
+    """A call was admitted and its nursery is open."""
+
+    info: CallInfo
+
+
+@frozen(kw_only=True)
+class StateChanged(Happened):
+    """The call entered another state of its state machine."""
+
+    state: str
+
+
+@frozen(kw_only=True)
+class TurnOpened(Happened):
+    """The caller began to speak, ``start_ms`` of line audio into the call."""
+
+    turn: int
+    start_ms: float
+
+
+@frozen(kw_only=True)
+class TurnWithdrawn(Happened):
+    """What sounded like a turn was not one: a backchannel, a cough, or the caller went on after a pause."""
+
+    turn: int
+    reason: str
+
+
+@frozen(kw_only=True)
+class TurnEnded(Happened):
+    """The caller finished: speech from ``start_ms`` to ``end_ms`` of line audio."""
+
+    turn: int
+    start_ms: float
+    end_ms: float
+    reason: str
+
+
+@frozen(kw_only=True)
+class Understood(Happened):
+    """What the recogniser made of a turn; ``""`` when it understood nothing."""
+
+    turn: int
+    text: str
+    rejected: str = ""
+
+
+class ReplyOutcome(Enum):
+    """How a reply ended; every reply ends exactly once."""
+
+    COMPLETED = "completed"
+    CUT = "cut"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+@frozen(kw_only=True)
+class ReplyStarted(Happened):
+    """Work on a reply began; ``turn`` is 0 for what the assistant says unasked."""
+
+    reply: int
+    turn: int
+
+
+@frozen(kw_only=True)
+class ReplyAudible(Happened):
+    """The first sample of a reply left.
+
+    Args:
+        response_ms: Since the end of the caller's speech; ``None`` for what the assistant says unasked.
+    """
+
+    reply: int
+    turn: int
+    response_ms: float | None
+
+
+@frozen(kw_only=True)
+class ReplyYielded(Happened):
+    """The caller began to speak over the reply: faded out and held, nothing thrown away."""
+
+    reply: int
+
+
+@frozen(kw_only=True)
+class ReplyResumed(Happened):
+    """It was no interruption: the reply goes on from the sample where it stopped."""
+
+    reply: int
+
+
+@frozen(kw_only=True)
+class ReplyEnded(Happened):
+    """A reply is over.
+
+    Args:
+        text: What the assistant meant to say.
+        heard: The part of it that the caller heard.
+    """
+
+    reply: int
+    turn: int
+    outcome: ReplyOutcome
+    text: str
+    heard: str
+
+
+@frozen(kw_only=True)
+class ActionRequested(Happened):
+    """A committed reply asked for an action."""
+
+    reply: int
+    action: Action
+
+
+@frozen(kw_only=True)
+class CallEnded(Happened):
+    """The call is over; its nursery is about to close.
+
+    Args:
+        reason: Why: a line's close reason, ``"goodbye"``, ``"transferred"``, ``"silence"``, ``"too_long"``,
+            ``"draining"`` or ``"failed"``.
+        samples_in: Samples received from the caller.
+        samples_out: Samples sent to the caller.
+        dropped: Whatever a bounded buffer of this call had to drop, by buffer.
+    """
+
+    reason: str
+    seconds: float
+    samples_in: int
+    samples_out: int
+    dropped: tuple[tuple[str, int], ...] = ()
+
+
+Happening = (
+    CallStarted
+    | StateChanged
+    | TurnOpened
+    | TurnWithdrawn
+    | TurnEnded
+    | Understood
+    | ReplyStarted
+    | ReplyAudible
+    | ReplyYielded
+    | ReplyResumed
+    | ReplyEnded
+    | ActionRequested
+    | CallEnded
+)

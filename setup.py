@@ -12,6 +12,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 _BUILDING = {"build_ext", "bdist_wheel", "editable_wheel", "develop", "install"}
+_KERNELS = Path("tomrt/_dsp")
 
 
 def _compiler() -> str:
@@ -20,15 +21,20 @@ def _compiler() -> str:
 
 
 if _BUILDING.intersection(sys.argv) and shutil.which(_compiler()) is None:
-    sys.exit(f"tomrt needs a C compiler to build its audio kernels, and {_compiler()!r} was not found: install gcc or clang.")
+    sys.exit(
+        f"tomrt needs a C compiler to build its audio kernels, and {_compiler()!r} was not found: install gcc or clang."
+    )
 
 setup(
     ext_modules=[
         Extension(
             f"tomrt._dsp.{source.stem}",
             [source.as_posix()],
-            extra_compile_args=["-O3", "-fno-math-errno"],
+            depends=sorted(header.as_posix() for header in _KERNELS.glob("*.pxd")),
+            libraries=["m"],
+            # Without fused multiply-add a sample comes out the same on every processor and at every place in a loop.
+            extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"],
         )
-        for source in sorted(Path("tomrt/_dsp").glob("*.pyx"))
+        for source in sorted(_KERNELS.glob("*.pyx"))
     ]
 )

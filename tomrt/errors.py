@@ -25,7 +25,7 @@ class ProtocolError(TomrtError):
     """The peer sent bytes that its protocol does not allow."""
 
 
-class AccessDenied(TomrtError):
+class AccessDenied(TomrtError):  # noqa: N818 - reads as the fact it states
     """The peer is not allowed to do this."""
 
 

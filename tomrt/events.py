@@ -174,7 +174,7 @@ class Voice:
 
 @frozen
 class WordStart:
-    """Within the sentence under way, the word at ``char`` begins ``offset`` seconds after the sentence's first sample."""
+    """Within the sentence under way, the word at ``char`` begins ``offset`` seconds after its first sample."""
 
     char: int
     offset: float

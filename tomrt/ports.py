@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-import trio
+import trio.abc
 from attrs import frozen
 
 from tomrt.events import Action, CallInfo, Happening, LineEvent, Message, ReplyItem, Transcript, Turn, Voice, WordStart
@@ -77,7 +77,7 @@ class Transport(Protocol):
 class RealtimeSession(Protocol):
     """Turns in, replies out: the local cascade, or a hosted model."""
 
-    async def respond(self, turn: Turn, out: trio.MemorySendChannel[ReplyItem]) -> None:
+    async def respond(self, turn: Turn, out: trio.abc.SendChannel[ReplyItem]) -> None:
         """Answer *turn* into *out*: one ``Transcript``, then sentences with their voice, then actions.
 
         Does not close *out*. Cancelling it ends all work of the reply.
@@ -87,7 +87,7 @@ class RealtimeSession(Protocol):
         """
         ...
 
-    async def say(self, text: str, out: trio.MemorySendChannel[ReplyItem]) -> None:
+    async def say(self, text: str, out: trio.abc.SendChannel[ReplyItem]) -> None:
         """Voice *text* as it is, sentence by sentence, into *out*; same rules as :meth:`respond`."""
         ...
 
@@ -111,7 +111,7 @@ class SpeechToText(Protocol):
 class LanguageModel(Protocol):
     """Decides what to say."""
 
-    async def answer(self, history: Sequence[Message], out: trio.MemorySendChannel[str | Action]) -> None:
+    async def answer(self, history: Sequence[Message], out: trio.abc.SendChannel[str | Action]) -> None:
         """Stream the answer to *history*, whose last message is the caller's, as text pieces and actions.
 
         Does not close *out*.
@@ -129,7 +129,7 @@ class LanguageModel(Protocol):
 class TextToSpeech(Protocol):
     """A voice."""
 
-    async def speak(self, text: str, out: trio.MemorySendChannel[Voice | WordStart]) -> None:
+    async def speak(self, text: str, out: trio.abc.SendChannel[Voice | WordStart]) -> None:
         """Voice one sentence into *out*, in pieces as they are made; does not close *out*.
 
         Raises:

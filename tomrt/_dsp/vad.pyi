@@ -1,0 +1,52 @@
+"""Speech onset detector for telephone lines, on hops of 10 ms."""
+
+from typing import final
+
+from typing_extensions import Buffer
+
+@final
+class Vad:
+    """Tells speech from what else is on a line.
+
+    Speech begins after about 30 ms of evidence (the first 30 ms of a call are for warming up) and ends after 80 ms
+    without any. Direct current, mains hum and stationary noise are not speech; a step in the noise is learnt within
+    1.5 s. White noise that appears on a line that was quiet for 300 ms may pass for an *s*, for 150 ms at most. Results
+    do not depend on the pieces in which the signal comes.
+
+    Args:
+        rate_hz: 8000 or 16000.
+
+    Raises:
+        ValueError: any other rate.
+    """
+
+    def __init__(self, rate_hz: int) -> None: ...
+    @property
+    def rate_hz(self) -> int:
+        """Samples per second."""
+
+    @property
+    def hops(self) -> int:
+        """Completed hops of 10 ms."""
+
+    @property
+    def probability(self) -> float:
+        """How likely the latest hop is speech, 0 to 1."""
+
+    @property
+    def speech(self) -> bool:
+        """Whether someone speaks, decided with hysteresis."""
+
+    @property
+    def noise_dbfs(self) -> float:
+        """Level of the noise floor between 250 and 3400 Hz, -67 and up; 0 is the power of a full-scale square wave."""
+
+    def push(self, pcm: Buffer, /) -> list[tuple[float, bool]]:
+        """Take the next samples, 16-bit PCM; return ``(probability, speech)`` for each hop they complete.
+
+        Raises:
+            ValueError: *pcm* has an odd number of bytes.
+        """
+
+    def reset(self) -> None:
+        """Forget everything, as for a new call."""

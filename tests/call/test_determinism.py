@@ -1,0 +1,33 @@
+"""The same call twice is the same call."""
+
+from fakes.calls import CallBench, run_call
+from fakes.engines import SmallSession
+from fakes.line import MemoryLine
+from fakes.speech import noise, speech
+from tomrt.events import LineClosed, ReplyAudible
+
+
+async def talkative(call: CallBench) -> None:
+    """Ask, interrupt, murmur, ask again, hang up."""
+    await call.line.speak(noise(2.0, dbfs=-60.0))
+    await call.line.speak(speech(0.8))
+    while len(call.log.all(ReplyAudible)) < 2:
+        await call.line.speak(noise(0.02, dbfs=-60.0))
+    await call.line.speak(noise(0.7, dbfs=-60.0, seed=1))
+    await call.line.speak(speech(0.2, seed=1) + noise(1.5, dbfs=-60.0, seed=2))
+    await call.line.speak(speech(1.1, seed=2) + noise(4.0, dbfs=-60.0, seed=3))
+    call.line.feed(LineClosed("hangup"))
+
+
+def conversation() -> CallBench:
+    """Run it."""
+    answers = (("hours", "one two three four five six seven eight nine", 0.2), ("bye", "Good bye.", 0.1))
+    return run_call(talkative, CallBench(MemoryLine(), SmallSession(answers)))
+
+
+def test_same_seed_same_event_log():
+    """Two runs of a whole conversation with barge-in give identical event logs and identical audio."""
+    first, second = conversation(), conversation()
+    assert first.log.happened == second.log.happened
+    assert first.line.sent == second.line.sent
+    assert {"ReplyYielded", "ReplyResumed", "ReplyEnded", "TurnWithdrawn"} <= set(first.log.names())

@@ -1,0 +1,250 @@
+"""Playout: pacing, hold, resume and cut, for lines that hold nothing and lines that hold a lead."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tomrt.call.playout import Chunk, Playout
+from tomrt.errors import MisuseError
+from tomrt.ports import Egress
+
+RATE_HZ = 8000
+FRAME = 160
+PACED = Egress()
+AHEAD = Egress(lead_s=0.2, start_delay_s=0.06, tail_pad_s=0.16, flush_on_yield=True, marks=True)
+FILES = Egress(lead_s=0.1, whole_sentences=True, flush_on_yield=True)
+
+
+def ramp(samples: int, start: int = 1) -> bytes:
+    """Return samples that are all different, so that a lost or doubled one shows."""
+    return (np.arange(start, start + samples) % 30_000 + 1).astype("<i2").tobytes()
+
+
+def reply(playout: Playout, samples: int, *, number: int = 1, finish: bool = True) -> None:
+    """Add a reply of one sentence."""
+    playout.open(number)
+    playout.sentence("one two three four five")
+    playout.add(ramp(samples))
+    if finish:
+        playout.finish()
+
+
+def run(playout: Playout, start: float, stop: float, step: float = 0.001) -> list[tuple[float, Chunk]]:
+    """Tick from *start* to *stop*; return what left and when."""
+    left, now = [], start
+    while now < stop - 1e-9:
+        while chunk := playout.tick(now):
+            left.append((round(now, 4), chunk))
+        now += step
+    return left
+
+
+def samples_of(left: list[tuple[float, Chunk]]) -> np.ndarray:
+    """Return what left as samples."""
+    return np.frombuffer(b"".join(chunk.pcm for _, chunk in left), "<i2")
+
+
+def test_paced_line_gets_one_frame_each_20_ms():
+    """A line that holds nothing gets each frame when it is due, on a grid that does not drift."""
+    playout = Playout(RATE_HZ, PACED)
+    reply(playout, 50 * FRAME)
+    left = run(playout, 0.0, 2.0)
+    assert [round(i * 0.020, 4) for i in range(50)] == [at for at, _ in left]
+    assert ramp(50 * FRAME) == samples_of(left).tobytes()
+    assert playout.is_over(1.0)
+
+
+def test_late_tick_catches_up_three_frames_at_most():
+    """After a stall there is no burst: at most the slack is made up, the rest of the stall is a gap."""
+    playout = Playout(RATE_HZ, PACED)
+    reply(playout, 100 * FRAME)
+    run(playout, 0.0, 0.1)
+    burst = run(playout, 0.6, 0.601)
+    assert 3 <= len(burst) <= 4
+
+
+def test_lead_is_kept_and_not_exceeded():
+    """A line with a lead gets it at once, and then stays just so far ahead."""
+    playout = Playout(RATE_HZ, AHEAD)
+    reply(playout, 100 * FRAME)
+    assert 10 <= len(run(playout, 0.0, 0.001)) <= 11
+    left = run(playout, 0.001, 1.0)
+    assert 48 <= len(left) <= 51
+
+
+def test_tail_is_padded_once():
+    """An utterance is followed by one pad of silence, and no mark comes after its last sample."""
+    playout = Playout(RATE_HZ, AHEAD)
+    reply(playout, 10 * FRAME)
+    left = run(playout, 0.0, 2.0)
+    assert bytes(2 * 1280) == left[-1][1].pcm
+    assert left[-1][1].mark is None
+    assert ["1:0", "1:800"] == [chunk.mark for _, chunk in left if chunk.mark]
+
+
+def test_pad_comes_before_the_next_reply_is_heard():
+    """The next reply's play-out clock starts behind the pad of the one before."""
+    playout = Playout(RATE_HZ, AHEAD)
+    reply(playout, 10 * FRAME)
+    run(playout, 0.0, 0.27)
+    assert playout.is_over(0.27)
+    playout.close(0.27)
+    reply(playout, 10 * FRAME, number=2)
+    run(playout, 0.27, 0.28)
+    assert 0 == playout.ledger.advance(0.06 + 0.2 + 0.16 - 0.01)
+
+
+def test_file_line_gets_whole_sentences():
+    """A line that plays files gets a sentence when it is complete, and the next one just before that has ended."""
+    playout = Playout(RATE_HZ, FILES)
+    playout.open(1)
+    playout.sentence("one")
+    playout.add(ramp(8000))
+    assert run(playout, 0.0, 0.1) == []
+    playout.sentence("two")
+    playout.add(ramp(4000, 8001))
+    playout.finish()
+    left = run(playout, 0.1, 2.0)
+    assert [2 * 8000, 2 * 4000] == [len(chunk.pcm) for _, chunk in left]
+    assert [0.1, 1.0] == [round(at, 1) for at, _ in left]
+
+
+def test_hold_fades_within_a_frame_and_throws_nothing_away():
+    """A paced line that is held gets one faded frame and then nothing; what follows is still there."""
+    playout = Playout(RATE_HZ, PACED)
+    reply(playout, 50 * FRAME)
+    run(playout, 0.0, 0.405)
+    playout.hold(0.405)
+    left = run(playout, 0.405, 1.0)
+    assert 1 == len(left)
+    assert left[0][0] <= 0.405 + 0.020
+    faded = samples_of(left)
+    assert not faded[64:].any()
+    assert 21 * FRAME == playout.ledger.advance(1.0)
+
+
+def test_resume_loses_and_repeats_at_most_a_frame():
+    """After a hold the reply goes on from the sample where it stopped; only the fade is said twice."""
+    playout = Playout(RATE_HZ, PACED)
+    reply(playout, 50 * FRAME)
+    before = samples_of(run(playout, 0.0, 0.405))
+    playout.hold(0.405)
+    run(playout, 0.405, 0.8)
+    playout.resume()
+    after = samples_of(run(playout, 0.8, 2.0))
+    assert 50 * FRAME == len(before) + len(after)
+    whole = np.frombuffer(ramp(50 * FRAME), "<i2")
+    assert (whole[: len(before)] == before).all()
+    assert (whole[len(before) + 64 :] == after[64:]).all()
+    assert playout.is_over(2.0)
+
+
+def test_resume_before_the_fade_left_changes_nothing():
+    """A hold that is taken back within the same frame leaves no trace in the audio."""
+    playout = Playout(RATE_HZ, PACED)
+    reply(playout, 50 * FRAME)
+    left = run(playout, 0.0, 0.405)
+    playout.hold(0.405)
+    playout.resume()
+    left += run(playout, 0.405, 2.0)
+    assert ramp(50 * FRAME) == samples_of(left).tobytes()
+
+
+def test_line_with_a_lead_is_flushed_on_hold_and_refilled_on_resume():
+    """What sits downstream is flushed at the yield, and sent again from the heard sample on."""
+    playout = Playout(RATE_HZ, AHEAD)
+    reply(playout, 100 * FRAME)
+    run(playout, 0.0, 0.5)
+    playout.hold(0.5)
+    assert playout.flush_due
+    playout.flush_due = False
+    heard = playout.ledger.advance(0.5)
+    assert abs(heard - 0.44 * RATE_HZ) < FRAME
+    assert run(playout, 0.5, 0.9) == []
+    assert heard == playout.ledger.advance(0.9)
+    playout.resume()
+    left = run(playout, 0.9, 4.0)
+    again = samples_of(left)
+    cursor = heard - heard % FRAME
+    whole = np.frombuffer(ramp(100 * FRAME), "<i2")
+    assert (whole[cursor + 64 :] == again[64 : len(whole) - cursor]).all()
+
+
+@pytest.mark.parametrize("egress", [PACED, AHEAD], ids=["paced", "ahead"])
+def test_cut_flushes_and_forgets(egress):
+    """A cut reply sends nothing further but its fade, asks for a flush, and leaves the text that was heard."""
+    playout = Playout(RATE_HZ, egress)
+    reply(playout, 100 * FRAME)
+    run(playout, 0.0, 1.0)
+    playout.cut(1.0)
+    assert playout.flush_due
+    assert len(run(playout, 1.0, 3.0)) <= 1
+    assert playout.reply is None
+    assert "one two" == playout.spoken.heard(playout.ledger.advance(1.0))
+
+
+def test_two_replies_at_once_are_refused():
+    """A reply cannot be opened over another one."""
+    playout = Playout(RATE_HZ, PACED)
+    playout.open(1)
+    with pytest.raises(MisuseError):
+        playout.open(2)
+
+
+def test_mark_moves_the_play_out_clock():
+    """When the line plays later than estimated, its marks say so and the ledger follows."""
+    playout = Playout(RATE_HZ, AHEAD)
+    reply(playout, 100 * FRAME)
+    run(playout, 0.0, 0.2)
+    assert 1120 - 8 <= playout.ledger.heard <= 1120
+    playout.marked("1:800", 0.30)
+    assert 1120 >= playout.ledger.advance(0.30)
+    assert 800 + 480 == playout.ledger.advance(0.36)
+    playout.marked("7:800", 0.5)
+    playout.marked("garbage", 0.5)
+
+
+def test_reply_cannot_be_over_before_it_is_finished():
+    """A reply whose audio ran out is not over while more may come, and goes on without a burst when it does."""
+    playout = Playout(RATE_HZ, PACED)
+    reply(playout, 5 * FRAME, finish=False)
+    run(playout, 0.0, 1.0)
+    assert not playout.is_over(1.0)
+    playout.add(ramp(5 * FRAME))
+    playout.finish()
+    assert [1.0, 1.02, 1.04] == [at for at, _ in run(playout, 1.0, 2.0)][:3]
+
+
+@given(
+    st.sampled_from([PACED, AHEAD, FILES]),
+    st.lists(st.sampled_from(["tick", "add", "hold", "resume", "mark", "late"]), min_size=5, max_size=80),
+)
+def test_no_sample_is_lost_or_doubled(egress, steps):
+    """Under any order of holds, resumes, stalls and marks, the ledger's bounds hold and a finished reply is played out."""
+    playout, now, left = Playout(RATE_HZ, egress), 0.0, []
+    playout.open(1)
+    playout.sentence("first")
+    for step in steps:
+        now += 0.5 if step == "late" else 0.013
+        match step:
+            case "add":
+                if playout.ledger.produced < 20_000:
+                    playout.add(ramp(300, playout.ledger.produced + 1))
+            case "hold":
+                playout.hold(now)
+            case "resume":
+                if playout.held:
+                    playout.resume()
+            case "mark":
+                playout.marked("1:0", now)
+        while chunk := playout.tick(now):
+            left.append(chunk)
+        ledger = playout.ledger
+        assert 0 <= ledger.heard <= ledger.sent <= ledger.produced
+    if playout.held:
+        playout.resume()
+    playout.finish()
+    run(playout, now, now + 12.0, step=0.01)
+    assert playout.is_over(now + 12.0)
+    assert playout.ledger.advance(now + 12.0) == playout.ledger.sent == playout.ledger.produced

@@ -1,0 +1,65 @@
+"""Runs one whole call in memory."""
+
+from collections.abc import Awaitable, Callable
+
+import trio
+import trio.testing
+from attrs import define, evolve, field
+
+from fakes.engines import EventLog, SmallSession
+from fakes.line import MemoryLine
+from tomrt.call.session import CallSession
+from tomrt.dialogue.prompts import Prompts
+from tomrt.settings import Settings
+
+__all__ = ["PROMPTS", "CallBench", "run_call"]
+
+PROMPTS = Prompts(
+    greeting="Good day.",
+    still_there=("Are you there?", "Hello?"),
+    goodbye="Good bye.",
+    failure="I am sorry.",
+)
+
+
+@define
+class CallBench:
+    """A call and everything around it that a test looks at."""
+
+    line: MemoryLine
+    session: SmallSession
+    settings: Settings = Settings()
+    prompts: Prompts = PROMPTS
+    log: EventLog = field(factory=EventLog)
+
+    def turns(self, **changes: object) -> "CallBench":
+        """Change turn settings."""
+        self.settings = evolve(self.settings, turns=evolve(self.settings.turns, **changes))
+        return self
+
+    async def run(self, caller: Callable[["CallBench"], Awaitable[None]]) -> None:
+        """Run the call with *caller* at the other end; return when the call has ended."""
+        call = CallSession(
+            transport=self.line, session=self.session, prompts=self.prompts, settings=self.settings, tap=self.log
+        )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(caller, self)
+            await call.run()
+            nursery.cancel_scope.cancel()
+
+
+def run_call(caller: Callable[[CallBench], Awaitable[None]], bench: CallBench) -> CallBench:
+    """Run a call under a virtual clock that jumps; two runs of the same call are identical.
+
+    Trio orders its tasks at random on purpose; its private switch for deterministic runs (what Hypothesis sets, too)
+    makes two runs comparable. ``test_determinism.py`` fails when that switch is gone.
+    """
+    core = trio._core._run
+    before = core._ALLOW_DETERMINISTIC_SCHEDULING
+    core._ALLOW_DETERMINISTIC_SCHEDULING = True
+    core._r.seed(1)
+    try:
+        trio.run(bench.run, caller, clock=trio.testing.MockClock(autojump_threshold=0))
+    finally:
+        core._ALLOW_DETERMINISTIC_SCHEDULING = before
+    return bench

@@ -1,0 +1,211 @@
+"""One call, from the open line to the closed one: its nursery, its tasks and its end."""
+
+from __future__ import annotations
+
+import logging
+
+import trio
+from attrs import define, field
+
+from tomrt.audio import Ingress
+from tomrt.call.answering import Answering, Say
+from tomrt.call.floor import Floor
+from tomrt.call.hearing import Hearing
+from tomrt.call.pacer import Pacer
+from tomrt.call.playout import Playout
+from tomrt.call.reporting import Reporter
+from tomrt.call.turntaking import Asked, TurnTaking
+from tomrt.dialogue import state as call_state
+from tomrt.dialogue.prompts import Prompts
+from tomrt.dialogue.state import Do, Event, Phase
+from tomrt.events import CallEnded, CallStarted, ReplyAudible, StateChanged
+from tomrt.ports import RealtimeSession, Tap, Transport
+from tomrt.settings import Settings
+from tomrt.turns.barge_in import BargeIn
+from tomrt.turns.endpointing import Endpointing
+
+__all__ = ["CallSession"]
+
+log = logging.getLogger("tomrt.call")
+
+JOBS = 8
+"""Replies asked for and not begun; more than two would already be stale."""
+FINISH_S = 20.0
+"""After the peer asked us to finish and close, how long the last reply may take."""
+GOODBYE_S = 2.0
+"""How long the closing of a line may take."""
+
+
+@define
+class CallSession:
+    """A call.
+
+    Args:
+        transport: Its line.
+        session: Its engines.
+        prompts: What is said unasked.
+        settings: The service's settings.
+        tap: Takes what happens.
+    """
+
+    transport: Transport
+    session: RealtimeSession
+    prompts: Prompts
+    settings: Settings
+    tap: Tap
+    report: Reporter = field(init=False)
+    _call: call_state.Call = field(init=False)
+    _playout: Playout = field(init=False)
+    _pacer: Pacer = field(init=False)
+    _floor: Floor = field(factory=Floor, init=False)
+    _ingress: Ingress = field(init=False)
+    _taking: TurnTaking = field(init=False)
+    _answering: Answering = field(init=False)
+    _jobs: trio.MemorySendChannel[Asked | Say] = field(init=False)
+    _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    _reason: str = field(default="", init=False)
+    _started: float = field(factory=trio.current_time, init=False)
+    _samples_in: int = field(default=0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        turns, info = self.settings.turns, self.transport.info
+        self.report = Reporter(info.call_id, self.tap)
+        self._call = call_state.Call(notice=bool(self.prompts.notice), reprompts=turns.reprompts)
+        self._ingress = Ingress(info.rate_hz, ring_s=turns.max_utterance_s + 10.0)
+        self._playout = Playout(info.rate_hz, self.transport.egress)
+        self._pacer = Pacer(self.transport, self._playout, self._reply_heard)
+        self._taking = TurnTaking(
+            playout=self._playout,
+            pacer=self._pacer,
+            floor=self._floor,
+            report=self.report,
+            barge_in=BargeIn(
+                enabled=turns.barge_in,
+                commit_speech_ms=turns.commit_speech_ms,
+                resume_silence_ms=turns.resume_silence_ms,
+                decide_ms=turns.decide_ms,
+                nearly_done_ms=turns.nearly_done_ms,
+            ),
+            limits=Endpointing(
+                silence_ms=turns.endpoint_silence_ms,
+                min_speech_ms=turns.min_speech_ms,
+                max_ms=turns.max_utterance_s * 1000.0,
+            ),
+            stall_s=turns.stall_ms / 1000.0,
+            ask=self._enqueue,
+            phase=self._happen,
+        )
+        self._answering = Answering(
+            session=self.session,
+            ingress=self._ingress,
+            playout=self._playout,
+            pacer=self._pacer,
+            floor=self._floor,
+            report=self.report,
+            timeout_s=self.settings.engines.reply_timeout_s,
+            over=self._taking.reply_over,
+            phase=self._happen,
+        )
+
+    async def run(self) -> None:
+        """Hold the call until it ends, whichever way; the line is closed and nothing of it is left afterwards."""
+        self.report.say(CallStarted, info=self.transport.info)
+        try:
+            with self._scope:
+                await self._hold()
+        except Exception:
+            self._reason = "failed"
+            log.exception("call failed")
+        finally:
+            await self._close()
+
+    async def _hold(self) -> None:
+        self._jobs, jobs = trio.open_memory_channel[Asked | Say](JOBS)
+        hearing = Hearing(self.transport, self._ingress, self._taking, self._playout, self._deadline, self._time_passed)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._pacer.run)
+            nursery.start_soon(self._answering.run, jobs)
+            nursery.start_soon(self.report.tell_peer, self.transport)
+            self._happen(Event.ANSWERED)
+            closed = await hearing.run()
+            if closed.reason == "finished":
+                self._taking.line_stopped()
+                with trio.move_on_after(FINISH_S):
+                    await self._taking.idle()
+            self._end(closed.reason)
+            self._happen(Event.CLOSED)
+
+    async def _close(self) -> None:
+        reason = self._reason or "draining"
+        with trio.move_on_after(GOODBYE_S, shield=True):
+            self.report.say(
+                CallEnded,
+                reason=reason,
+                seconds=trio.current_time() - self._started,
+                samples_in=int(self._ingress.received_ms * self.transport.info.rate_hz / 1000),
+                samples_out=self._playout.samples_sent,
+                dropped=(("happenings", self.report.dropped),) if self.report.dropped else (),
+            )
+            await self.report.tell_peer_the_rest(self.transport)
+            await self.transport.hang_up(reason)
+
+    def _end(self, reason: str) -> None:
+        self._reason = self._reason or reason
+        self._scope.cancel()
+
+    # --- the call's own state machine --------------------------------------------------------------------------------
+
+    def _happen(self, event: Event) -> None:
+        before = self._call.phase
+        self._call, do = call_state.step(self._call, event)
+        if self._call.phase is not before:
+            self.report.say(StateChanged, state=self._call.phase.value)
+        match do:
+            case None:
+                pass
+            case Do.SAY_NOTICE:
+                self._say(self.prompts.notice, guarded=True)
+            case Do.SAY_GREETING:
+                self._say(self.prompts.greeting)
+            case Do.SAY_STILL_THERE:
+                texts = self.prompts.still_there
+                self._say(texts[min(self._call.silences, len(texts)) - 1])
+            case Do.SAY_FAILURE:
+                log.warning("no answer: %s", self._answering.failure)
+                self._say(self.prompts.failure)
+            case Do.SAY_GOODBYE:
+                self._reason = _GOODBYES.get(event, "failed")
+                self._taking.silence_everything()
+                self._say(self.prompts.goodbye, guarded=True)
+            case Do.HANG_UP:
+                self._end("transferred" if self._call.phase is Phase.TRANSFERRED else "goodbye")
+
+    def _say(self, text: str, *, guarded: bool = False) -> None:
+        if self._taking.is_idle:  # else the caller has just begun to speak, and that comes first
+            self._taking.reply_alive(guarded=guarded)
+            self._enqueue(Say(text=text, generation=self._floor.generation))
+
+    def _enqueue(self, job: Asked | Say) -> None:
+        self._jobs.send_nowait(job)
+
+    def _reply_heard(self) -> None:
+        answering = self._answering
+        self.report.say(ReplyAudible, reply=self._playout.reply, turn=answering.turn, response_ms=answering.response_ms)
+        self._taking.reply_heard()
+
+    # --- the call's timers -------------------------------------------------------------------------------------------
+
+    def _deadline(self) -> float:
+        ends = self._started + self.settings.limits.max_call_s
+        if self._call.phase in {Phase.CLOSING, Phase.ENDED, Phase.TRANSFERRED}:
+            return float("inf")
+        if self._call.phase is Phase.LISTENING and self._taking.is_idle:
+            return min(ends, self._taking.idle_since + self.settings.turns.reprompt_after_s)
+        return ends
+
+    def _time_passed(self) -> None:
+        overlong = trio.current_time() >= self._started + self.settings.limits.max_call_s
+        self._happen(Event.TOO_LONG if overlong else Event.SILENCE)
+
+
+_GOODBYES = {Event.SILENCE: "silence", Event.TOO_LONG: "too_long"}

@@ -1,0 +1,1 @@
+"""What is said: the call's states, scripts, grammars and sentences; pure values and pure functions."""

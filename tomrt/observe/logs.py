@@ -1,0 +1,108 @@
+"""Log lines: one a happening that an operator wants to see, with the call's id on every line of the call.
+
+What callers say is personal: at level ``info`` a line tells that a turn was understood and how it went; the words
+themselves stand only at ``debug``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from contextvars import ContextVar
+from typing import Any
+
+from tomrt.events import (
+    ActionRequested,
+    CallEnded,
+    CallStarted,
+    Happening,
+    ReplyAudible,
+    ReplyEnded,
+    ReplyOutcome,
+    Understood,
+)
+
+__all__ = ["CallLog", "call_id", "set_up"]
+
+MAX_LINE = 500
+"""Longest line; a peer must not be able to fill the disk with one message. Tracebacks are our own and stay whole."""
+
+call_id: ContextVar[str] = ContextVar("call_id", default="")
+"""The call this task belongs to; Trio hands it on to the tasks of the call's nursery."""
+
+log = logging.getLogger("tomrt.call")
+
+
+class _Text(logging.Formatter):
+    converter = staticmethod(time.gmtime)
+
+    def format(self, record: logging.LogRecord) -> str:
+        call = call_id.get()
+        stamp = self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}Z"
+        line = f"{stamp} {record.levelname.lower():7} {_one_line(record)}" + (f" call={call}" if call else "")
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, Any] = {
+            "at": round(record.created, 3),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": _one_line(record),
+        }
+        if call := call_id.get():
+            entry["call"] = call
+        if record.exc_info:
+            entry["error"] = self.formatException(record.exc_info)
+        return json.dumps(entry)
+
+
+def _one_line(record: logging.LogRecord) -> str:
+    text = record.getMessage()
+    safe = "".join(letter if letter.isprintable() else "?" for letter in text[:MAX_LINE])
+    return safe + "…" if len(text) > MAX_LINE else safe
+
+
+def set_up(level: str, style: str) -> None:
+    """Send log lines to standard error.
+
+    Args:
+        level: ``debug``, ``info``, ``warning`` or ``error``.
+        style: ``text`` or ``json``.
+    """
+    stream = logging.StreamHandler(sys.stderr)
+    stream.setFormatter(_Json() if style == "json" else _Text())
+    root = logging.getLogger()
+    root.handlers[:] = [stream]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("tomrt").setLevel(level.upper())
+    logging.getLogger("trio-websocket").setLevel(logging.CRITICAL)  # it logs what peers do wrong; the door counts that
+
+
+class CallLog:
+    """Writes the log lines of calls."""
+
+    def put(self, happening: Happening) -> None:
+        """Log *happening*."""
+        match happening:
+            case CallStarted():
+                info = happening.info
+                log.info("call started dialect=%s rate=%d", info.dialect.value, info.rate_hz)
+            case CallEnded():
+                log.info("call ended reason=%s seconds=%.1f", happening.reason, happening.seconds)
+            case ReplyAudible() if happening.response_ms is not None:
+                log.info("turn %d answered after %.0f ms", happening.turn, happening.response_ms)
+            case ReplyEnded() if happening.outcome in {ReplyOutcome.CUT, ReplyOutcome.FAILED}:
+                log.info("reply %d %s", happening.reply, happening.outcome.value)
+            case Understood():
+                if not happening.text:
+                    log.info("turn %d not understood", happening.turn)
+                log.debug("turn %d text=%r rejected=%r", happening.turn, happening.text, happening.rejected)
+            case ActionRequested():
+                log.info("action %s", happening.action.name)
+                log.debug("action %s", happening.action)
+            case _:
+                log.debug("%s", happening)

@@ -1,0 +1,106 @@
+"""Prometheus metrics: counted from happenings and from what the door notes. No label takes a value from a peer."""
+
+from __future__ import annotations
+
+from attrs import define, field
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+from tomrt.events import (
+    ActionRequested,
+    CallEnded,
+    CallStarted,
+    Happening,
+    ReplyAudible,
+    ReplyEnded,
+    ReplyResumed,
+    ReplyYielded,
+    TurnEnded,
+    TurnWithdrawn,
+    Understood,
+)
+
+__all__ = ["Metrics"]
+
+RESPONSE_BUCKETS_S = (0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 8.0)
+
+
+@define(eq=False)
+class Metrics:
+    """Every metric of the service, on a registry of its own.
+
+    Args:
+        version: The service's version, shown as ``tomrt_build_info``.
+    """
+
+    version: str
+    registry: CollectorRegistry = field(factory=CollectorRegistry, init=False)
+    _calls: Gauge = field(init=False)
+    _ended: Counter = field(init=False)
+    _seconds: Histogram = field(init=False)
+    _turns: Counter = field(init=False)
+    _misheard: Counter = field(init=False)
+    _replies: Counter = field(init=False)
+    _response: Histogram = field(init=False)
+    _yields: Counter = field(init=False)
+    _actions: Counter = field(init=False)
+    _dropped: Counter = field(init=False)
+    _door: Counter = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        registry = self.registry
+        Info("tomrt_build", "Version of the service.", registry=registry).info({"version": self.version})
+        self._calls = Gauge("tomrt_calls", "Calls under way.", registry=registry)
+        self._ended = Counter("tomrt_calls_ended", "Calls ended, by reason.", ["reason"], registry=registry)
+        self._seconds = Histogram(
+            "tomrt_call_duration_seconds", "Length of calls.", buckets=(5, 15, 30, 60, 120, 300, 600), registry=registry
+        )
+        self._turns = Counter("tomrt_turns", "The caller's turns, by outcome.", ["outcome"], registry=registry)
+        self._misheard = Counter("tomrt_turns_not_understood", "Turns without any words.", registry=registry)
+        self._replies = Counter("tomrt_replies", "Replies ended, by outcome.", ["outcome"], registry=registry)
+        self._response = Histogram(
+            "tomrt_response_seconds",
+            "End of the caller's speech to the first sample of the answer.",
+            buckets=RESPONSE_BUCKETS_S,
+            registry=registry,
+        )
+        self._yields = Counter("tomrt_yields", "Times the bot fell silent for the caller.", ["kind"], registry=registry)
+        self._actions = Counter("tomrt_actions", "Actions that replies asked for.", registry=registry)
+        self._dropped = Counter("tomrt_dropped", "What bounded buffers dropped.", ["buffer"], registry=registry)
+        self._door = Counter("tomrt_door", "What happened at the front door.", ["what", "kind"], registry=registry)
+
+    def note(self, what: str, kind: str) -> None:
+        """Count something at the front door; both words are from the program, never from a peer."""
+        self._door.labels(what, kind).inc()
+
+    def put(self, happening: Happening) -> None:
+        """Count *happening*."""
+        match happening:
+            case CallStarted():
+                self._calls.inc()
+            case CallEnded():
+                self._call_ended(happening)
+            case TurnEnded():
+                self._turns.labels(happening.reason).inc()
+            case TurnWithdrawn():
+                self._turns.labels("withdrawn").inc()
+            case Understood() if not happening.text:
+                self._misheard.inc()
+            case ReplyAudible() if happening.response_ms is not None:
+                self._response.observe(happening.response_ms / 1000.0)
+            case ReplyYielded():
+                self._yields.labels("yielded").inc()
+            case ReplyResumed():
+                self._yields.labels("resumed").inc()
+            case ReplyEnded():
+                self._replies.labels(happening.outcome.value).inc()
+            case ActionRequested():
+                self._actions.inc()
+            case _:
+                pass
+
+    def _call_ended(self, ended: CallEnded) -> None:
+        self._calls.dec()
+        self._ended.labels(ended.reason).inc()
+        self._seconds.observe(ended.seconds)
+        for buffer, count in ended.dropped:
+            self._dropped.labels(buffer).inc(count)

@@ -25,6 +25,8 @@ class Egress:
         start_delay_s: From the arrival of audio at an empty line to its first audible sample (a pre-buffer).
         tail_pad_s: Silence to send after each utterance so that its end does not stay in a pre-buffer.
         whole_sentences: The line plays files: a sentence is sent at once, when it is complete.
+        longest_file_s: Longer sentences are sent in pieces, cut between words; 0 for never. For lines that cannot be
+            flushed: what was sent will be heard, whatever the caller says.
         flush_on_yield: Audio is held downstream, so falling silent needs the flush verb at once.
         marks: The line reports marks when it plays them.
     """
@@ -33,6 +35,7 @@ class Egress:
     start_delay_s: float = 0.0
     tail_pad_s: float = 0.0
     whole_sentences: bool = False
+    longest_file_s: float = 0.0
     flush_on_yield: bool = False
     marks: bool = False
 

@@ -110,6 +110,26 @@ def test_file_line_gets_whole_sentences():
     assert [0.1, 1.0] == [round(at, 1) for at, _ in left]
 
 
+def test_line_that_cannot_be_flushed_gets_short_files():
+    """A long sentence is sent in pieces that end between words, none longer than the line allows, none lost."""
+    playout = Playout(RATE_HZ, Egress(whole_sentences=True, longest_file_s=1.0))
+    playout.open(1)
+    playout.sentence("one two three four five six")
+    for index in range(6):
+        playout.word(index * 4, index * 0.5)
+    playout.add(ramp(3 * RATE_HZ))
+    playout.finish()
+    left = run(playout, 0.0, 4.0)
+    assert [0.0, 1.0, 2.0] == [round(at, 1) for at, _ in left]
+    assert ramp(3 * RATE_HZ) == samples_of(left).tobytes()
+    playout.close(4.0)
+    playout.open(2)
+    playout.sentence("a word without timing")
+    playout.add(ramp(RATE_HZ * 5 // 2))
+    playout.finish()
+    assert all(len(chunk.pcm) <= 2 * RATE_HZ for _, chunk in run(playout, 4.0, 8.0))
+
+
 def test_hold_fades_within_a_frame_and_throws_nothing_away():
     """A paced line that is held gets one faded frame and then nothing; what follows is still there."""
     playout = Playout(RATE_HZ, PACED)

@@ -6,6 +6,8 @@ for the next. How far ahead of its play-out audio is sent, and what must be flus
 
 from __future__ import annotations
 
+from math import ceil
+
 from attrs import define, field, frozen
 
 from tomrt.audio import fade_in, fade_out
@@ -218,11 +220,19 @@ class Playout:
         """Samples of the next chunk; 0 when it is not complete yet."""
         left = self.ledger.produced - self._cursor
         if self.egress.whole_sentences:
-            ends = [start for start in self.spoken.starts if start > self._cursor]
-            return (ends[0] - self._cursor) if ends else (left if self._finished else 0)
+            return self._next_file(left)
         if left >= self._frame:
             return self._frame
         return left if self._finished else 0
+
+    def _next_file(self, left: int) -> int:
+        ends = [start for start in self.spoken.starts if start > self._cursor]
+        length = (ends[0] - self._cursor) if ends else (left if self._finished else 0)
+        longest = round(self.egress.longest_file_s * self.rate_hz)
+        if not longest or length <= longest:
+            return length
+        even = length // ceil(length / longest)  # rather two pieces alike than a long one and a scrap
+        return self.spoken.word_start(self._cursor, self._cursor + even) - self._cursor
 
     def _take(self, length: int) -> Chunk:
         start, stop = self._cursor, self._cursor + length

@@ -41,6 +41,11 @@ class Spoken:
             said = self._sentences[-1]
             said.words.append((char, said.start + sample))
 
+    def word_start(self, after: int, before: int) -> int:
+        """Return the last sample behind *after* and not behind *before* at which a word begins, else *before*."""
+        starts = [sample for said in self._sentences for _, sample in said.words if after < sample <= before]
+        return max(starts, default=before)
+
     def heard(self, samples: int) -> str:
         """Return the text of the first *samples* samples, cut after the last word that was heard whole."""
         ends = [*self.starts, self.length][1:]

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import trio
+
+from tomrt.dialogue.script import built_in_script
+from tomrt.engines.scripted import ScriptedDialogue
+from tomrt.events import Action, Message
+
+DIALOGUE = ScriptedDialogue(built_in_script())
+
+
+async def answered(*history: Message) -> list[str | Action]:
+    send, receive = trio.open_memory_channel(16)
+    with send:
+        await DIALOGUE.answer(history, send)
+    return [piece async for piece in receive]
+
+
+async def test_answers_the_last_message():
+    """The answer is to what the caller said last, text first and actions after it."""
+    (hours,) = await answered(Message("user", "What are your opening hours?"))
+    assert "We are open Monday to Friday" in hours
+    text, action = await answered(Message("user", "goodbye"))
+    assert (text, action) == ("Thank you for calling. Goodbye.", Action("hang_up"))
+
+
+async def test_the_history_is_all_it_knows():
+    """Two conversations through one engine do not touch, and what was cut off in between does not matter."""
+    booking = [Message("user", "book an appointment"), Message("assistant", "On wh"), Message("user", "Monday")]
+    assert await answered(*booking) == ["At what time?"]
+    await answered(Message("user", "goodbye"))
+    assert await answered(*booking) == ["At what time?"]
+
+
+async def test_silence_is_pardoned():
+    """An empty message of the caller gets a pardon."""
+    assert await answered(Message("user", "")) == ["I am sorry, I did not get that."]
+
+
+def test_hint_names_what_is_expected():
+    """The hint follows the conversation and is always the name of an expectation."""
+    said = ["book an appointment", "Monday", "half past two", "yes", "call me back", "a bill", "5551234"]
+    hints = [DIALOGUE.hint([Message("user", text) for text in said[:n]]) for n in range(len(said) + 1)]
+    assert hints == ["any", "day", "hour", "yes_no", "yes_no", "topic", "number", "yes_no"]

@@ -221,7 +221,7 @@ class Dialogue:
 
     file: str = _text("", "Dialogue file (TOML); empty: the built-in receptionist.")
     language: str = _text("en", "Language of the call, as en or de.", required=True)
-    consent: bool = _text(False, "Whether the caller is asked for consent before anything else.")
+    consent: bool = _text(False, "Whether the dialogue's consent notice is heard, whole, before the greeting.")
     actions_file: str = _text("", "File to which appointments and messages are appended, one JSON object a line.")
 
 

@@ -4,6 +4,7 @@ from fakes.calls import CallBench, run_call
 from fakes.engines import SmallSession
 from fakes.line import MemoryLine
 from fakes.speech import noise, speech
+
 from tomrt.events import LineClosed, ReplyAudible
 
 

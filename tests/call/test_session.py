@@ -2,11 +2,11 @@
 
 import pytest
 import trio
-
 from fakes.calls import PROMPTS, CallBench, run_call
 from fakes.engines import SmallSession
 from fakes.line import MemoryLine
 from fakes.speech import noise, silence, speech
+
 from tomrt.dialogue.prompts import Prompts
 from tomrt.errors import EngineError
 from tomrt.events import (
@@ -61,12 +61,12 @@ def outcomes(call: CallBench) -> list[str]:
 def test_greeting_turn_answer_hang_up():
     """A call is greeted, a turn is understood and answered, and a hang-up ends it in order."""
     call = run_call(listen_and_hang_up, bench())
-    assert ["Good day."] == call.session.said
-    assert ["completed", "completed"] == outcomes(call)
+    assert call.session.said == ["Good day."]
+    assert outcomes(call) == ["completed", "completed"]
     states = [changed.state for changed in call.log.all(StateChanged)]
-    assert ["greeting", "listening", "thinking", "speaking", "listening", "ended"] == states
-    assert "hangup" == call.log.all(CallEnded)[0].reason
-    assert "CallEnded" == call.log.names()[-1]
+    assert states == ["greeting", "listening", "thinking", "speaking", "listening", "ended"]
+    assert call.log.all(CallEnded)[0].reason == "hangup"
+    assert call.log.names()[-1] == "CallEnded"
     assert call.line.told == call.log.happened
 
 
@@ -145,8 +145,8 @@ def test_backchannel_does_not_stop_the_bot(egress):
     """A short "mhm" makes the bot pause and then go on where it stopped: the whole answer is heard, no turn is made."""
     call, _ = interrupt(0.22, egress=egress)
     assert 1 == len(call.log.all(ReplyYielded)) == len(call.log.all(ReplyResumed))
-    assert ["completed", "completed"] == outcomes(call)
-    assert 1 == len(call.session.turns)
+    assert outcomes(call) == ["completed", "completed"]
+    assert len(call.session.turns) == 1
     resumed = call.log.all(ReplyResumed)[0].at - call.log.all(ReplyYielded)[0].at
     assert resumed <= 0.5 + FRAME_S
 
@@ -155,7 +155,7 @@ def test_short_answer_to_a_question_nearly_out_is_an_answer():
     """A short word over the last syllables of the bot is taken as an answer, not as a backchannel."""
     call, _ = interrupt(0.24, at=2.6)
     assert ReplyOutcome.CUT is call.log.all(ReplyEnded)[1].outcome
-    assert 2 == len(call.session.turns)
+    assert len(call.session.turns) == 2
 
 
 def test_caller_who_goes_on_takes_the_turn_back():
@@ -170,8 +170,8 @@ def test_caller_who_goes_on_takes_the_turn_back():
         call.line.feed(LineClosed("hangup"))
 
     call = run_call(caller, bench(("first", "Never heard.", 1.0), ("both", "Heard.", 0.1)))
-    assert ["completed", "cancelled", "completed"] == outcomes(call)
-    assert "the caller went on" == call.log.all(TurnWithdrawn)[0].reason
+    assert outcomes(call) == ["completed", "cancelled", "completed"]
+    assert call.log.all(TurnWithdrawn)[0].reason == "the caller went on"
     assert len(call.session.turns[1].audio) / 32_000 > 2.0
     assert Message("user", "first") not in call.session.history_of(2)
 
@@ -197,14 +197,14 @@ def test_silent_caller_is_asked_and_then_released():
         await quiet(call, 60.0)
 
     call = run_call(caller, bench())
-    assert ["Good day.", "Are you there?", "Hello?", "Good bye."] == call.session.said
+    assert call.session.said == ["Good day.", "Are you there?", "Hello?", "Good bye."]
     assert "silence" == call.log.all(CallEnded)[0].reason == call.line.hung_up
 
 
 def test_hang_up_action_ends_the_call_after_its_words():
     """A reply that asks to hang up is heard to its end first."""
     call = run_call(listen_and_hang_up, bench(("bye", Action("hang_up"), 0.1)))
-    assert ["Good day.", "Very well."] == [ended.heard for ended in call.log.all(ReplyEnded)]
+    assert [ended.heard for ended in call.log.all(ReplyEnded)] == ["Good day.", "Very well."]
     assert "goodbye" == call.log.all(CallEnded)[0].reason == call.line.hung_up
 
 
@@ -212,7 +212,7 @@ def test_transfer_action_is_told_to_the_peer():
     """A transfer is announced to the line before it is closed."""
     call = run_call(listen_and_hang_up, bench(("a person", Action("transfer", (("to", "desk"),)), 0.1)))
     assert [Action("transfer", (("to", "desk"),))] == [each.action for each in call.log.all(ActionRequested)]
-    assert "transferred" == call.log.all(CallEnded)[0].reason
+    assert call.log.all(CallEnded)[0].reason == "transferred"
 
 
 def test_actions_of_a_reply_nobody_heard_are_not_done():
@@ -240,15 +240,15 @@ def test_failed_answer_is_excused_once():
         await quiet(call, 5.0)
 
     call = run_call(caller, bench(broken))
-    assert ["Good day.", "I am sorry.", "Good bye."] == call.session.said
-    assert "failed" == call.log.all(CallEnded)[0].reason
+    assert call.session.said == ["Good day.", "I am sorry.", "Good bye."]
+    assert call.log.all(CallEnded)[0].reason == "failed"
 
 
 def test_answer_that_never_comes_is_given_up():
     """A session that is silent for longer than the limit has failed."""
     call = run_call(listen_and_wait, bench(("hello", "Too late.", 30.0)))
-    assert ["completed", "failed", "completed"] == outcomes(call)
-    assert "I am sorry." == call.session.said[1]
+    assert outcomes(call) == ["completed", "failed", "completed"]
+    assert call.session.said[1] == "I am sorry."
 
 
 async def listen_and_wait(call: CallBench) -> None:
@@ -263,7 +263,7 @@ def test_crash_in_an_engine_ends_the_call_and_closes_the_line():
     """An unexpected exception ends this call, once, with the line closed."""
     call = run_call(listen_and_wait, bench(("hello", ZeroDivisionError("boom"), 0.1)))
     assert "failed" == call.log.all(CallEnded)[0].reason == call.line.hung_up
-    assert 1 == len(call.log.all(CallEnded))
+    assert len(call.log.all(CallEnded)) == 1
 
 
 def test_keys_are_an_interruption_and_a_turn():
@@ -278,8 +278,8 @@ def test_keys_are_an_interruption_and_a_turn():
         call.line.feed(LineClosed("hangup"))
 
     call = run_call(caller, bench())
-    assert ["cut", "completed"] == outcomes(call)
-    assert "12" == call.session.turns[0].digits
+    assert outcomes(call) == ["cut", "completed"]
+    assert call.session.turns[0].digits == "12"
     assert [Understood] == [type(each) for each in call.log.all(Understood)]
 
 
@@ -298,8 +298,8 @@ def test_notice_is_heard_whole_before_the_greeting():
     call = bench()
     call.prompts = prompts
     run_call(caller, call)
-    assert ["This is a machine.", "Good day."] == call.session.said
-    assert "This is a machine." == call.log.all(ReplyEnded)[0].heard
+    assert call.session.said == ["This is a machine.", "Good day."]
+    assert call.log.all(ReplyEnded)[0].heard == "This is a machine."
 
 
 def test_stalled_line_ends_the_turn():
@@ -312,8 +312,8 @@ def test_stalled_line_ends_the_turn():
         call.line.feed(LineClosed("hangup"))
 
     call = run_call(caller, bench())
-    assert "stalled" == call.log.all(TurnEnded)[0].reason
-    assert ["completed", "completed"] == outcomes(call)
+    assert call.log.all(TurnEnded)[0].reason == "stalled"
+    assert outcomes(call) == ["completed", "completed"]
 
 
 def test_peer_that_asks_to_finish_gets_the_last_answer():
@@ -326,7 +326,7 @@ def test_peer_that_asks_to_finish_gets_the_last_answer():
         await trio.sleep(60.0)
 
     call = run_call(caller, bench())
-    assert ["completed", "completed"] == outcomes(call)
+    assert outcomes(call) == ["completed", "completed"]
     assert "finished" == call.log.all(CallEnded)[0].reason == call.line.hung_up
 
 
@@ -342,7 +342,7 @@ def test_longest_call_ends_with_a_goodbye():
     call.settings = evolve(call.settings, limits=evolve(call.settings.limits, max_call_s=5.0))
     run_call(caller, call)
     assert PROMPTS.goodbye == call.session.said[-1]
-    assert "too_long" == call.log.all(CallEnded)[0].reason
+    assert call.log.all(CallEnded)[0].reason == "too_long"
 
 
 def test_cancelled_call_still_closes_its_line():
@@ -369,5 +369,5 @@ def test_wide_band_line():
         call.line.feed(LineClosed("hangup"))
 
     call = run_call(caller, bench(info=CallInfo(call_id="w", dialect=Dialect.PLAIN, rate_hz=16000)))
-    assert ["completed", "completed"] == outcomes(call)
+    assert outcomes(call) == ["completed", "completed"]
     assert {640} == {len(pcm) for _, pcm in call.line.sent}

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 import trio
 import trio.testing
 from attrs import define, evolve, field
-
 from fakes.engines import EventLog, SmallSession
 from fakes.line import MemoryLine
+
 from tomrt.call.session import CallSession
 from tomrt.dialogue.prompts import Prompts
 from tomrt.settings import Settings

@@ -21,9 +21,9 @@ async def test_actions_are_appended_and_private(tmp_path):
         keeper.put(BOOKED)
         keeper.finish()
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert 2 == len(lines)
+    assert len(lines) == 2
     assert {"call": "c", "action": "book", "day": "monday", "hour": "10:30"}.items() <= lines[0].items()
-    assert 0o600 == path.stat().st_mode & 0o777
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 async def test_disk_that_fails_is_counted_and_ends_nothing(tmp_path):
@@ -33,7 +33,7 @@ async def test_disk_that_fails_is_counted_and_ends_nothing(tmp_path):
         nursery.start_soon(keeper.run)
         keeper.put(BOOKED)
         keeper.finish()
-    assert 1 == keeper.lost
+    assert keeper.lost == 1
 
 
 def test_queue_is_bounded(tmp_path):
@@ -41,4 +41,4 @@ def test_queue_is_bounded(tmp_path):
     keeper = ActionFile(tmp_path / "actions.jsonl")
     for _ in range(QUEUE + 5):
         keeper.put(BOOKED)
-    assert 5 == keeper.lost
+    assert keeper.lost == 5

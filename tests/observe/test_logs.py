@@ -18,7 +18,7 @@ def record(message: str, *arguments: object) -> logging.LogRecord:
 def test_line_cannot_be_forged_or_grow():
     """Control characters do not start new lines, and a line has an end."""
     line = _Text().format(record("%s", "a\nERROR forged\x1b[31m" + "x" * 5_000))
-    assert 1 == len(line.splitlines())
+    assert len(line.splitlines()) == 1
     assert "\x1b" not in line
     assert len(line) < MAX_LINE + 60
 
@@ -28,7 +28,7 @@ def test_call_id_is_on_the_line():
     token = call_id.set("abc")
     try:
         assert _Text().format(record("hello")).endswith("hello call=abc")
-        assert "abc" == json.loads(_Json().format(record("hello")))["call"]
+        assert json.loads(_Json().format(record("hello")))["call"] == "abc"
     finally:
         call_id.reset(token)
     assert "call=" not in _Text().format(record("hello"))
@@ -37,7 +37,7 @@ def test_call_id_is_on_the_line():
 def test_traceback_stays_whole():
     """Our own faults are logged with their traceback, in both formats."""
     try:
-        raise ZeroDivisionError
+        1 / 0  # noqa: B018 - the division is what fails
     except ZeroDivisionError:
         failed = logging.LogRecord("tomrt.x", logging.ERROR, "f.py", 1, "failed", (), sys.exc_info())
     assert "ZeroDivisionError" in _Text().format(failed)

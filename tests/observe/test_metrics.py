@@ -80,5 +80,5 @@ def test_promtool_finds_no_fault():
         pytest.skip("promtool (Debian package prometheus) is not installed")
     text = generate_latest(one_call().registry)
     checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
-    assert b"" == checked.stdout + checked.stderr
-    assert 0 == checked.returncode
+    assert checked.stdout + checked.stderr == b""
+    assert checked.returncode == 0

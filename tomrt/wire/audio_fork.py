@@ -40,14 +40,15 @@ class ForkCore:
             ``mark_dropped`` (30 were outstanding) and ``mark_unknown``.
     """
 
-    def __init__(self, info: CallInfo, *, channels: int, count: Callable[[str], None]) -> None:
-        self.egress = Egress(
-            lead_s=0.2,
-            start_delay_s=0.05,  # 0 to 100 ms after a first burst that fills the pre-buffer at once; marks tell exactly
-            tail_pad_s=0.16,
-            flush_on_yield=True,
-            marks=True,
-        )
+    egress = Egress(
+        lead_s=0.2,
+        start_delay_s=0.05,  # 0 to 100 ms after a first burst that fills the pre-buffer at once; marks tell exactly
+        tail_pad_s=0.16,
+        flush_on_yield=True,
+        marks=True,
+    )
+
+    def __init__(self, info: CallInfo, *, channels: int, count: Callable[[str], None]) -> None:  # noqa: ARG002 - all cores are made alike
         self._count = count
         self._ingress = Ingress(channels=channels, count=count)
         self._outstanding: dict[str, None] = {}

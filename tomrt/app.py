@@ -1,0 +1,231 @@
+"""The composition root: settings in, a running service out. The only file that knows all sides.
+
+One ``trio.run``: the front doors, the calls behind them, the writers of files, and one task that waits for signals.
+A first SIGTERM or SIGINT drains (new calls get 503, running ones may end), a second one ends everything now.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import trio
+from attrs import define, evolve, field
+
+from tomrt.banner import Banner
+from tomrt.call.session import CallSession
+from tomrt.dialogue.prompts import Prompts
+from tomrt.engines.assembly import Engines, open_engines
+from tomrt.errors import TomrtError
+from tomrt.gateway.admission import Admission
+from tomrt.gateway.call_door import CallDoor
+from tomrt.gateway.front_door import FrontDoor
+from tomrt.gateway.routes import build_app
+from tomrt.observe.actions import ActionFile
+from tomrt.observe.logs import CallLog, call_id, set_up
+from tomrt.observe.metrics import Metrics
+from tomrt.observe.tap import Taps
+from tomrt.ports import Tap, Transport
+from tomrt.security.tokens import TokenVerifier
+from tomrt.settings import Gateway, Settings
+
+__all__ = ["Service", "main"]
+
+log = logging.getLogger("tomrt.service")
+
+SWITCH_INTERVAL_S = 0.0005
+"""How long a thread may hold the interpreter while the calls' loop waits; Python's 5 ms ruins the pacing of audio."""
+BACKLOG = 128
+LOOK_AGAIN_S = 0.05
+
+Listeners = list[trio.SocketListener]
+
+
+async def main(settings: Settings, *, config_source: str = "built-in settings", as_json: bool = False) -> int:
+    """Serve until told to stop; return the exit code.
+
+    Args:
+        settings: What to do.
+        config_source: Where the settings come from, for the banner.
+        as_json: Print the banner as one JSON line.
+
+    Raises:
+        SettingsError: an engine that the settings ask for cannot be used.
+        TomrtError: the service cannot start, in one sentence.
+    """
+    set_up(settings.log.level, settings.log.format)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+
+    def announce(service: Service) -> None:
+        print(service.banner(config_source).show(as_json=as_json), flush=True)
+
+    return await serve(settings, announce)
+
+
+async def serve(settings: Settings, announce: Callable[[Service], None]) -> int:
+    """Open everything, serve, and close everything again; *announce* is called when calls are taken."""
+    listeners = await open_ports(settings.gateway)
+    try:
+        engines = await open_engines(settings)
+        try:
+            service = Service(settings, engines, listeners)
+            return await service.run(announce)
+        finally:
+            with trio.CancelScope(shield=True):
+                await engines.aclose()
+    finally:
+        for listener in (*listeners[0], *listeners[1]):
+            listener.socket.close()
+
+
+async def open_ports(gateway: Gateway) -> tuple[Listeners, Listeners]:
+    """Listen; return the listeners of the HTTP port and of the media port, the same ones where the ports are one.
+
+    Raises:
+        TomrtError: a port cannot be had, in one sentence.
+    """
+    http = await _listen(gateway, "http_port")
+    if gateway.http_port == gateway.media_port != 0:
+        return http, http
+    try:
+        return http, await _listen(gateway, "media_port")
+    except TomrtError:
+        for listener in http:
+            listener.socket.close()
+        raise
+
+
+async def _listen(gateway: Gateway, key: str) -> Listeners:
+    port = getattr(gateway, key)
+    try:
+        return await trio.open_tcp_listeners(port, host=gateway.host, backlog=BACKLOG)
+    except OSError as error:
+        where = f"{gateway.host} port {port}"
+        if error.errno == errno.EADDRINUSE:
+            raise TomrtError(f"{where} is taken by another program: stop it, or set gateway.{key}") from error
+        if error.errno == errno.EACCES:
+            raise TomrtError(f"{where} may not be listened on by this user: set gateway.{key} above 1023") from error
+        raise TomrtError(f"cannot listen on {where}: {error.strerror or error}") from error
+
+
+@define(eq=False)
+class Service:
+    """Everything that runs while calls are taken.
+
+    Args:
+        settings: What to do.
+        engines: Who understands, decides and speaks.
+        listeners: Of the HTTP port and of the media port.
+    """
+
+    settings: Settings
+    engines: Engines
+    listeners: tuple[Listeners, Listeners]
+    metrics: Metrics = field(init=False)
+    admission: Admission = field(init=False)
+    _actions: ActionFile | None = field(init=False)
+    _tap: Tap = field(init=False)
+    _prompts: Prompts = field(init=False)
+    _forced: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        dialogue = self.settings.dialogue
+        self.metrics = Metrics(version("tomrt"))
+        self.admission = Admission(max_calls=self.settings.gateway.max_calls)
+        self._actions = ActionFile(Path(dialogue.actions_file)) if dialogue.actions_file else None
+        taps: list[Tap] = [self.metrics, CallLog(), *([self._actions] if self._actions else [])]
+        self._tap = Taps(taps)
+        prompts = self.engines.script.prompts
+        self._prompts = prompts if dialogue.consent else evolve(prompts, notice="")
+
+    async def run(self, announce: Callable[[Service], None]) -> int:
+        """Serve until a signal has been obeyed; return the exit code."""
+        async with trio.open_nursery() as nursery:
+            if self._actions is not None:
+                nursery.start_soon(self._actions.run)
+            async with trio.open_nursery() as doors:
+                await self._open_doors(doors)
+                with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+                    announce(self)
+                    await self._obey(signals)
+                doors.cancel_scope.cancel()
+            if self._actions is not None:
+                self._actions.finish()
+        return 1 if self._forced else 0
+
+    def ready(self) -> str | None:
+        """Return why no call is taken, or ``None``."""
+        return "the service is shutting down" if self.admission.draining else None
+
+    def banner(self, config_source: str) -> Banner:
+        """Return what to tell the operator."""
+        http, media = (listeners[0].socket.getsockname()[:2] for listeners in self.listeners)
+        return Banner(
+            version=version("tomrt"),
+            config_source=config_source,
+            engines=self.engines.choices,
+            http=http,
+            media=media,
+            tokens=bool(self.settings.auth.secret),
+            notice=bool(self._prompts.notice),
+            actions_file=self.settings.dialogue.actions_file,
+        )
+
+    async def _open_doors(self, nursery: trio.Nursery) -> None:
+        limits, secret = self.settings.limits, self.settings.auth.secret
+        calls = CallDoor(
+            limits=limits,
+            admission=self.admission,
+            verifier=TokenVerifier(secret.reveal()) if secret else None,
+            serve_call=self._serve_call,
+            note=self.metrics.note,
+        )
+        app = build_app(ready=self.ready, registry=self.metrics.registry)
+        http, media = self.listeners
+        door = partial(FrontDoor, limits=limits, note=self.metrics.note)
+        if http is media:
+            await nursery.start(door(admit=calls.admit, app=app).serve, media)
+            return
+        await nursery.start(door(app=app).serve, http)
+        await nursery.start(door(admit=calls.admit).serve, media)
+
+    async def _serve_call(self, transport: Transport) -> None:
+        call_id.set(transport.info.call_id)
+        await CallSession(
+            transport=transport,
+            session=self.engines.session,
+            prompts=self._prompts,
+            settings=self.settings,
+            tap=self._tap,
+        ).run()
+
+    async def _obey(self, signals: AsyncIterator[int]) -> None:
+        """Wait for the first signal, then for the calls under way, the limit, or a second signal."""
+        await anext(signals)
+        self.admission.drain()
+        calls = self.admission.active
+        log.info("stopping: no new calls, %d under way may take up to %g s", calls, self.settings.gateway.drain_s)
+        if not calls:
+            return
+        async with trio.open_nursery() as nursery:
+
+            async def second_signal() -> None:
+                await anext(signals)
+                self._forced = True
+                log.warning("stopping now: %d calls are cut off", self.admission.active)
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(second_signal)
+            with trio.move_on_after(self.settings.gateway.drain_s):
+                await self._calls_to_end()
+            nursery.cancel_scope.cancel()
+
+    async def _calls_to_end(self) -> None:
+        while self.admission.active:
+            await trio.sleep(LOOK_AGAIN_S)

@@ -1,0 +1,90 @@
+"""What the service says when it is ready: what it is, what it chose and why, where it is, and what is off."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+
+from attrs import frozen
+
+from tomrt.engines.models import Choice
+
+__all__ = ["Banner"]
+
+_ROLES = {"stt": "listens", "llm": "answers", "tts": "speaks"}
+WIDTH = 118
+_FORK_ARGUMENTS = "mono 8k tomrt {} true true 8000"
+
+
+@frozen(kw_only=True)
+class Banner:
+    """Facts of a service that is ready.
+
+    Args:
+        version: Of the service.
+        config_source: Where the settings come from.
+        engines: Which were chosen, and why.
+        http: Address and port of the HTTP port.
+        media: Address and port of the media port.
+        tokens: Whether calls need a token.
+        notice: Whether callers hear a notice first.
+        actions_file: Where actions are kept; ``""`` for nowhere.
+    """
+
+    version: str
+    config_source: str
+    engines: tuple[Choice, ...]
+    http: tuple[str, int]
+    media: tuple[str, int]
+    tokens: bool
+    notice: bool
+    actions_file: str
+
+    def show(self, *, as_json: bool) -> str:
+        """Return the banner for a person, or as one JSON line."""
+        return json.dumps(self._facts()) if as_json else self._text()
+
+    @property
+    def _off(self) -> list[str]:
+        off = [] if self.tokens else ["tokens (auth.secret is not set; only this machine can call)"]
+        off += [] if self.notice else ["notice before the greeting (dialogue.consent)"]
+        off += [] if self.actions_file else ["keeping of actions (dialogue.actions_file)"]
+        return [*off, "recording", "connections to other machines"]
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "version": self.version,
+            "settings": self.config_source,
+            "engines": {choice.kind: {"engine": choice.engine, "why": choice.why} for choice in self.engines},
+            "media_url": f"ws://{_address(self.media)}/call",
+            "http_url": f"http://{_address(self.http)}",
+            "off": self._off,
+        }
+
+    def _text(self) -> str:
+        media, http = f"ws://{_address(self.media)}/call", f"http://{_address(self.http)}"
+        url = "" if self.media == ("127.0.0.1", 8081) else f" --url {media}"
+        lines = [f"tomrt {self.version} is ready. Settings: {self.config_source}.", ""]
+        for choice in self.engines:
+            lines += _entry(_ROLES[choice.kind], choice.why)
+        lines += [
+            "",
+            *_entry("media", media),
+            *_entry("http", f"{http}/healthz  /readyz  /metrics"),
+            *_entry("off", ", ".join(self._off)),
+            "",
+            "Place a call from another terminal:",
+            f'  python -m tomrt call{url} --say "what are your opening hours" --say "goodbye"',
+            "From FreeSWITCH with mod_audio_fork (bidirectional), on one line:",
+            f"  uuid_audio_fork <uuid> start {media}?rate=8000&call_id=<uuid>&talk=binary {_FORK_ARGUMENTS}",
+        ]
+        return "\n".join(lines)
+
+
+def _entry(name: str, text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=f"  {name:9}", subsequent_indent=" " * 11, break_on_hyphens=False)
+
+
+def _address(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,6 +1,6 @@
 """Runs one whole call in memory."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 import trio.testing
@@ -12,7 +12,7 @@ from tomrt.call.session import CallSession
 from tomrt.dialogue.prompts import Prompts
 from tomrt.settings import Settings
 
-__all__ = ["PROMPTS", "CallBench", "run_call"]
+__all__ = ["PROMPTS", "CallBench", "run_call", "run_calls"]
 
 PROMPTS = Prompts(
     greeting="Good day.",
@@ -48,8 +48,17 @@ class CallBench:
             nursery.cancel_scope.cancel()
 
 
-def run_call(caller: Callable[[CallBench], Awaitable[None]], bench: CallBench) -> CallBench:
-    """Run a call under a virtual clock that jumps; two runs of the same call are identical.
+Caller = Callable[[CallBench], Awaitable[None]]
+
+
+def run_call(caller: Caller, bench: CallBench) -> CallBench:
+    """Run a call under a virtual clock that jumps; two runs of the same call are identical."""
+    run_calls((caller, bench))
+    return bench
+
+
+def run_calls(*calls: tuple[Caller, CallBench]) -> None:
+    """Run several calls side by side under one virtual clock.
 
     Trio orders its tasks at random on purpose; its private switch for deterministic runs (what Hypothesis sets, too)
     makes two runs comparable. ``test_determinism.py`` fails when that switch is gone.
@@ -59,7 +68,12 @@ def run_call(caller: Callable[[CallBench], Awaitable[None]], bench: CallBench) -
     core._ALLOW_DETERMINISTIC_SCHEDULING = True
     core._r.seed(1)
     try:
-        trio.run(bench.run, caller, clock=trio.testing.MockClock(autojump_threshold=0))
+        trio.run(_all, calls, clock=trio.testing.MockClock(autojump_threshold=0))
     finally:
         core._ALLOW_DETERMINISTIC_SCHEDULING = before
-    return bench
+
+
+async def _all(calls: Sequence[tuple[Caller, CallBench]]) -> None:
+    async with trio.open_nursery() as nursery:
+        for caller, bench in calls:
+            nursery.start_soon(bench.run, caller)

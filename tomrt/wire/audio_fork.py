@@ -8,7 +8,6 @@ operator's script.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable
 
 import numpy as np
@@ -16,16 +15,15 @@ import numpy as np
 from tomrt.errors import MisuseError
 from tomrt.events import ActionRequested, CallInfo, Happening, LineEvent, LineMark
 from tomrt.ports import Egress
+from tomrt.wire.file_line import FileCore
 from tomrt.wire.ingress import Ingress
 from tomrt.wire.json import dumps
 
-__all__ = ["MAX_MARKS", "SUBPROTOCOL", "ForkCore", "ForkJsonCore", "pieces"]
+__all__ = ["MAX_MARKS", "SUBPROTOCOL", "ForkCore", "ForkJsonCore"]
 
 SUBPROTOCOL = "audio.drachtio.org"
 MAX_MARKS = 30
 """The module keeps no more marks than this."""
-MAX_FILE_BYTES = 480_000
-"""Audio of one ``playAudio``: 640 kB as base64, what the module was seen to take in one frame and in several."""
 
 _KILL_AUDIO = '{"type":"killAudio"}'
 
@@ -126,50 +124,20 @@ class ForkCore:
                 return
 
 
-class ForkJsonCore:
-    """The one-way build: each sentence goes back as a file.
-
-    Args:
-        info: What is known of the call.
-        channels: Channels of the switch's audio, 1 or 2.
-        count: Called with a word for each thing that was ignored or dropped.
-    """
+class ForkJsonCore(FileCore):
+    """The one-way build: each sentence goes back as ``playAudio``, and ``killAudio`` breaks the one that is playing."""
 
     egress = Egress(whole_sentences=True, start_delay_s=0.02, lead_s=0.1, flush_on_yield=True)
 
-    def __init__(self, info: CallInfo, *, channels: int, count: Callable[[str], None]) -> None:
-        self._rate_hz = info.rate_hz
-        self._ingress = Ingress(channels=channels, count=count)
-
-    def open(self) -> list[bytes | str]:
-        """Return nothing: the module expects no greeting."""
-        return []
-
-    def receive_binary(self, data: bytes) -> list[LineEvent]:
-        """Take one frame of audio."""
-        return self._ingress.receive_binary(data)
-
-    def receive_text(self, text: str) -> list[LineEvent]:
-        """Take a forwarded key press, metadata, or anything else, counted."""
-        message = self._ingress.read_text(text)
-        return [] if message is None else self._ingress.receive_object(message)
-
-    def send_audio(self, pcm: bytes, mark: str | None = None) -> list[bytes | str]:  # noqa: ARG002 - has no marks
-        """Return *pcm* as ``playAudio``; the content type always stands in it: without it the switch crashes."""
-        return [
-            dumps(
-                {
-                    "type": "playAudio",
-                    "data": {
-                        "audioContentType": "raw",
-                        "sampleRate": self._rate_hz,
-                        "audioContent": b64encode(piece).decode("ascii"),
-                        "textContent": "",
-                    },
-                }
-            )
-            for piece in pieces(pcm)
-        ]
+    def file_message(self, content: str) -> dict[str, object]:
+        """Return a ``playAudio``; the content type always stands in it: without it the switch crashes."""
+        data = {
+            "audioContentType": "raw",
+            "sampleRate": self.rate_hz,
+            "audioContent": content,
+            "textContent": "",
+        }
+        return {"type": "playAudio", "data": data}
 
     def flush(self) -> list[bytes | str]:
         """Break the file that is being played."""
@@ -178,21 +146,6 @@ class ForkJsonCore:
     def notify(self, happening: Happening) -> list[bytes | str]:
         """Return the ``transfer`` message for a transfer, which the operator's script acts upon."""
         return _transfer(happening)
-
-    def hang_up(self, reason: str) -> list[bytes | str]:  # noqa: ARG002 - the module has no words for it
-        """Return nothing: closing the connection is all that the module understands."""
-        return []
-
-
-def pieces(pcm: bytes) -> list[bytes]:
-    """Cut *pcm* (whole samples) into the longest files that both modules take.
-
-    Raises:
-        MisuseError: *pcm* ends within a sample.
-    """
-    if len(pcm) % 2:
-        raise MisuseError("audio to send must be whole 16-bit samples")
-    return [pcm[start : start + MAX_FILE_BYTES] for start in range(0, len(pcm), MAX_FILE_BYTES)]
 
 
 def _transfer(happening: Happening) -> list[bytes | str]:

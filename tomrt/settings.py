@@ -189,7 +189,7 @@ class Turns:
     max_utterance_s: float = _number(30.0, "A turn longer than this is answered as it stands.", 1, 120)
     stall_ms: int = _number(1_000, "No audio from the switch for this long ends a turn under way.", 100, 10_000)
     barge_in: bool = _text(True, "Whether the caller may cut in while the assistant speaks.")
-    commit_speech_ms: int = _number(350, "So much speech over the assistant is an interruption.", 20, 5_000)
+    commit_speech_ms: int = _number(450, "So much speech over the assistant is an interruption.", 20, 5_000)
     decide_ms: int = _number(
         500, "Within this the assistant, having fallen silent, gives up the floor or goes on.", 20, 5_000
     )

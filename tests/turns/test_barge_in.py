@@ -21,7 +21,7 @@ def verdict(pattern: str, *, remaining_ms: float = 5_000.0) -> tuple[Verdict, fl
 @pytest.mark.parametrize(
     ("pattern", "remaining_ms", "expected"),
     [
-        ("x" * 18, 5_000, (Verdict.COMMIT, 0.36)),
+        ("x" * 23, 5_000, (Verdict.COMMIT, 0.46)),
         ("x" * 12 + "." * 12, 5_000, (Verdict.RESUME, 0.48)),
         ("x" * 12 + "." * 12, 500, (Verdict.COMMIT, 0.48)),
         ("x" * 3 + "." * 12, 500, (Verdict.RESUME, 0.30)),

@@ -10,7 +10,7 @@ from tomrt.turns.barge_in import BargeIn, Evidence
 KNOBS = BargeIn()
 NOW = 10.0
 EVIDENCE = Evidence(since=NOW - 0.1, remaining_ms=5_000.0)
-NEAR_COMMIT = Evidence(since=NOW - 0.1, remaining_ms=5_000.0, speech_ms=340.0)
+NEAR_COMMIT = Evidence(since=NOW - 0.1, remaining_ms=5_000.0, speech_ms=440.0)
 NEAR_RESUME = Evidence(since=NOW - 0.1, remaining_ms=5_000.0, speech_ms=60.0, silence_ms=230.0)
 OVERDUE = Evidence(since=NOW - 0.5, remaining_ms=5_000.0, speech_ms=60.0)
 

@@ -25,7 +25,7 @@ class BargeIn:
     """
 
     enabled: bool = True
-    commit_speech_ms: float = 350.0
+    commit_speech_ms: float = 450.0
     resume_silence_ms: float = 240.0
     decide_ms: float = 500.0
     nearly_done_ms: float = 800.0

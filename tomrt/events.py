@@ -239,11 +239,11 @@ class TurnWithdrawn(Happened):
 
 @frozen(kw_only=True)
 class TurnEnded(Happened):
-    """The caller finished: speech from ``start_ms`` to ``end_ms`` of line audio."""
+    """The caller finished: speech from ``start_ms`` to ``end_ms`` of line audio, or keys (no times)."""
 
     turn: int
-    start_ms: float
-    end_ms: float
+    start_ms: float | None
+    end_ms: float | None
     reason: str
 
 

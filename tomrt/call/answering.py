@@ -156,13 +156,12 @@ class Answering:
         elsewhere: what it wanted recorded stands, but it no longer ends the call.
         """
         ending = None
-        if outcome in {ReplyOutcome.COMPLETED, ReplyOutcome.CUT}:
-            for action in actions:
-                if action.name in _ENDINGS:
-                    ending = _ENDINGS[action.name] if outcome is ReplyOutcome.COMPLETED else None
-                    if ending is None:
-                        continue
-                self.report.say(ActionRequested, reply=self._replies, action=action)
+        for action in actions if outcome in {ReplyOutcome.COMPLETED, ReplyOutcome.CUT} else ():
+            ends = _ENDINGS.get(action.name)
+            if ends is not None and outcome is ReplyOutcome.CUT:
+                continue
+            self.report.say(ActionRequested, reply=self._replies, action=action)
+            ending = ends or ending
         if outcome in {ReplyOutcome.COMPLETED, ReplyOutcome.FAILED}:
             self.over()
             self.phase(ending or self._went(outcome))

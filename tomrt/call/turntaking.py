@@ -223,10 +223,7 @@ class TurnTaking:
     def _commit(self, effect: turn.Commit) -> None:
         now = trio.current_time()
         start_ms, end_ms = effect.start_ms, effect.end_ms
-        said = end_ms - start_ms if start_ms is not None and end_ms is not None else 0.0
-        self.report.say(
-            TurnEnded, turn=effect.turn, start_ms=start_ms or 0.0, end_ms=(start_ms or 0.0) + said, reason=effect.reason
-        )
+        self.report.say(TurnEnded, turn=effect.turn, start_ms=start_ms, end_ms=end_ms, reason=effect.reason)
         self.phase(CallEvent.COMMITTED)
         keys, self._keys, self._keys_due = self._keys, "", float("inf")
         self.ask(

@@ -30,7 +30,7 @@ setup(
         Extension(
             f"tomrt._dsp.{source.stem}",
             [source.as_posix()],
-            depends=sorted(header.as_posix() for header in _KERNELS.glob("*.pxd")),
+            depends=sorted(header.as_posix() for kind in ("*.pxd", "*.h") for header in _KERNELS.glob(kind)),
             libraries=["m"],
             # Without fused multiply-add a sample comes out the same on every processor and at every place in a loop.
             extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"],

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from signals import cuts_strategy, pcm, pieces, sine, vowel, white
 
-from tomrt._dsp.front_end import FrontEnd
+from tomrt._dsp import g711
+from tomrt._dsp.front_end import FrontEnd, Window
 from tomrt._dsp.resample import Resampler
 from tomrt._dsp.vad import Vad
 
@@ -111,6 +112,58 @@ def test_ring_is_the_end_of_the_line(counts, start, stop):
     oldest = max(len(line) // 2 - 1600, 0)
     assert max(start, oldest) == first
     assert line[2 * first : max(2 * stop, 0)] == heard
+
+
+@pytest.mark.parametrize("codec", ["ulaw", "alaw"])
+@RATES
+def test_codecs(rate_hz, codec):
+    """A line of G.711 codes is heard as the PCM that they mean, however it is cut, also at odd bytes."""
+    codes = getattr(g711, f"{codec}_encode")(call(rate_hz))
+    coded, plain = FrontEnd(rate_hz, 2.0, codec), FrontEnd(rate_hz, 2.0)
+    heard = [report for at in range(0, len(codes), 333) for report in coded.push(codes[at : at + 333])]
+    assert heard == plain.push(getattr(g711, f"{codec}_decode")(codes))
+    assert coded.read(0, 1 << 40) == plain.read(0, 1 << 40)
+    assert (coded.codec, coded.received, coded.speech) == (codec, len(codes), plain.speech)
+
+
+def test_view_is_the_ring_itself():
+    """A view copies nothing, cannot be written, spans the ring's end, and stays readable without its front end."""
+    front_end = FrontEnd(16000, 0.1)
+    data = pcm(np.arange(4000.0))
+    front_end.push(data)
+    first, view = front_end.view(2500, 3900)
+    assert (first, view.format, view.shape, view.readonly) == (2500, "h", (1400,), True)
+    assert data[5000:7800] == view.tobytes()
+    with pytest.raises(TypeError):
+        view[0] = 1
+    assert np.shares_memory(np.asarray(view), np.asarray(front_end.view(3000, 3100)[1]))
+    front_end.push(pcm(np.full(1600, 7.0)))
+    assert set(view) == {7}
+    del front_end
+    assert len(view.tobytes()) == 2800
+
+
+def test_views_of_nothing():
+    """Where nothing is held there is an empty view."""
+    front_end = FrontEnd(8000)
+    first, view = front_end.view(0, 99)
+    assert (first, view.tobytes()) == (0, b"")
+    front_end.push(bytes(3200))
+    for start, stop in ((500, 400), (1 << 40, 1 << 41), (-9, -3)):
+        assert len(front_end.view(start, stop)[1]) == 0
+
+
+def test_windows_are_only_looked_at():
+    """Nobody makes a window up, and nobody may write to one."""
+    with pytest.raises(TypeError):
+        Window()
+
+
+@pytest.mark.parametrize("codec", ["", "g722", "PCM16"])
+def test_refused_codecs(codec):
+    """A codec that is not known is refused."""
+    with pytest.raises(ValueError, match="pcm16, ulaw or alaw, not"):
+        FrontEnd(8000, 1.0, codec)
 
 
 @pytest.mark.parametrize("arguments", [(44100,), (0,), (8000, 0.0), (8000, float("nan")), (8000, 1e9), (8000, -1.0)])

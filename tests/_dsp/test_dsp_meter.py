@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given
-from signals import cuts_strategy, pcm, pcm_strategy, pieces, samples, sine
+from signals import cuts_strategy, pcm, pcm_strategy, pieces, samples, sine, white
 
 from tomrt._dsp.meter import Level, Meter, measure
 
@@ -52,6 +52,47 @@ def test_against_numpy(data, cuts):
         assert level.dc == pytest.approx(signal.mean(), abs=1e-9)
         power = signal.var() / 32768.0**2
         assert level.rms_dbfs == pytest.approx(max(10 * np.log10(power + 1e-30), -127.0), abs=1e-6)
+
+
+def test_a_push_is_read_alone():
+    """What a push returns is the level of that piece, whatever came before."""
+    meter = Meter()
+    for value in (100.0, -20000.0, 3.0):
+        level = meter.push(pcm(np.array([value, -value] * 40)))
+        assert (level.samples, level.peak) == (80, abs(value))
+        assert level.rms_dbfs == pytest.approx(20 * np.log10(abs(value) / 32768), abs=1e-6)
+    assert (meter.read().samples, meter.read().peak) == (240, 20000)
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000, 48000])
+@pytest.mark.parametrize("noise_dbfs", [-70, -50, -30])
+def test_noise_and_signal(rate_hz, noise_dbfs):
+    """The floor is the noise within a decibel or so, and bursts stand out of it as far as they do."""
+    noise = white(noise_dbfs, rate_hz, 4.0, 3)
+    level = measure(pcm(noise), rate_hz)
+    assert abs(level.noise_dbfs - noise_dbfs) < 1.2
+    assert level.snr_db == 0.0
+    burst = sine(1000, rate_hz, 0.2, 32768 * 10 ** ((noise_dbfs + 20) / 20) * 2**0.5)
+    noise[rate_hz : rate_hz + len(burst)] += burst
+    assert measure(pcm(noise), rate_hz).snr_db == pytest.approx(20, abs=1.5)
+
+
+def test_the_floor_follows():
+    """Noise that becomes louder is the floor three seconds later; noise that becomes softer is so at once."""
+    meter = Meter(8000)
+    assert meter.read().noise_dbfs == -127.0
+    assert meter.push(pcm(white(-60, 8000, 2.0, 1))).noise_dbfs == pytest.approx(-60, abs=1.2)
+    assert meter.push(pcm(white(-40, 8000, 1.0, 2))).noise_dbfs == pytest.approx(-60, abs=1.2)
+    assert meter.push(pcm(white(-40, 8000, 2.1, 2))).noise_dbfs == pytest.approx(-40, abs=1.2)
+    assert meter.push(pcm(white(-60, 8000, 0.1, 4))).noise_dbfs == pytest.approx(-60, abs=1.5)
+    assert meter.push(bytes(320)).noise_dbfs == -127.0
+
+
+@pytest.mark.parametrize("rate_hz", [0, 7999, 48001, -1])
+def test_refused_rates(rate_hz):
+    """Rates that no audio here has are refused."""
+    with pytest.raises(ValueError, match="8000 to 48000 Hz, got"):
+        Meter(rate_hz)
 
 
 def test_reset():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tomrt.audio import Ingress, resample
+from tomrt.audio import Ingress, alaw_decode, alaw_encode, resample, ulaw_decode, ulaw_encode
 from tomrt.errors import MisuseError
 
 
@@ -86,6 +86,34 @@ def test_chunked_equals_whole(counts, rate_hz):
     assert whole.utterance(0, 2000) == cut.utterance(0, 2000)
 
 
+@pytest.mark.parametrize(("codec", "encode"), [("ulaw", ulaw_encode), ("alaw", alaw_encode)])
+def test_codecs(codec, encode):
+    """A line of G.711 codes gives the reports and the audio of its PCM."""
+    data = encode(line(8000))
+    coded, plain = Ingress(8000, codec=codec), Ingress(8000)
+    decode = {"ulaw": ulaw_decode, "alaw": alaw_decode}[codec]
+    assert plain.push(decode(data)) == coded.push(data[:111]) + coded.push(data[111:])
+    assert coded.received_ms == plain.received_ms == 1400.0
+    assert plain.utterance(0, 1400) == coded.utterance(0, 1400)
+
+
+def test_view_shows_the_utterance():
+    """A view has the samples of the utterance, without a copy."""
+    ingress = Ingress(8000)
+    ingress.push(line(8000))
+    view = ingress.view(500, 900)
+    assert ingress.utterance(500, 900) == view.tobytes()
+    assert (len(view), view.readonly) == (6400, True)
+
+
+def test_signal_to_noise():
+    """A frame stands out of the noise floor by the difference of their levels, and silence does not."""
+    ingress = Ingress(8000)
+    reports = ingress.push(line(8000))
+    assert reports[35].snr_db == reports[35].level_dbfs - reports[35].noise_dbfs > 20
+    assert reports[5].snr_db == 0.0
+
+
 @pytest.mark.parametrize("wrong", [b"odd", "text", None])
 def test_refused_pieces(wrong):
     """What is not whole samples is misuse, and nothing of it counts."""
@@ -95,7 +123,7 @@ def test_refused_pieces(wrong):
     assert ingress.received_ms == 0.0
 
 
-@pytest.mark.parametrize("arguments", [(11025,), (8000, 0.0), (8000, 1e6)])
+@pytest.mark.parametrize("arguments", [(11025,), (8000, 0.0), (8000, 1e6), (8000, 1.0, "opus")])
 def test_refused_arguments(arguments):
     """Rates that are no line's and rings without sense are misuse."""
     with pytest.raises(MisuseError):

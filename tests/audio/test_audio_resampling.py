@@ -29,7 +29,12 @@ def test_properties():
     """Rates and delay can be read; the delay is 3 ms where 8 kHz is concerned."""
     stream = Resampler(24000, 8000)
     assert (stream.rate_in, stream.rate_out, stream.delay_s) == (24000, 8000, 0.003)
-    assert Resampler(16000, 16000).delay_s == 0.0
+    assert (stream.delay_samples, Resampler(8000, 16000).delay_samples, Resampler(22050, 8000).delay_samples) == (
+        72,
+        24,
+        67,
+    )
+    assert (Resampler(16000, 16000).delay_s, Resampler(16000, 16000).delay_samples) == (0.0, 0)
 
 
 def test_reset_forgets():

@@ -1,4 +1,4 @@
-"""All of a call's ingress in one call: level, speech detection, resampling to 16 kHz, and a ring of what was heard."""
+"""All of a call's ingress in one call: decoding, level, speech detection, resampling, and a ring of what was said."""
 
 from typing import final
 
@@ -9,20 +9,35 @@ class FrontEnd:
     """A call's ears: takes the line's samples, reports every 20 ms, remembers the last seconds at 16 kHz.
 
     Results do not depend on the pieces in which the samples come. Ring position p is the line's time p / 16000 s
-    exactly; an 8 kHz line's ring is 3 ms behind what was pushed (the resampler's look-ahead), a 16 kHz line's is not.
+    exactly; an 8 kHz line's ring is 24 of the line's samples (3 ms, the resampler's look-ahead) behind what was pushed,
+    a 16 kHz line's is not. About 4 KB of state besides the ring, which takes 32,000 bytes for each second that it
+    holds, and as much again once it is full.
 
     Args:
         rate_hz: The line's rate, 8000 or 16000.
         ring_s: Seconds that the ring holds, 0.1 to 3600.
+        codec: What the line's bytes are: ``"pcm16"`` (signed 16-bit little-endian), ``"ulaw"`` or ``"alaw"`` (G.711).
 
     Raises:
         ValueError: an argument is outside these limits.
     """
 
-    def __init__(self, rate_hz: int, ring_s: float = 40.0) -> None: ...
+    def __init__(self, rate_hz: int, ring_s: float = 40.0, codec: str = "pcm16") -> None: ...
     @property
     def rate_hz(self) -> int:
         """The line's rate."""
+
+    @property
+    def codec(self) -> str:
+        """What the line's bytes are."""
+
+    @property
+    def received(self) -> int:
+        """Samples of the line taken so far."""
+
+    @property
+    def speech(self) -> bool:
+        """Whether someone speaks, as decided at the latest hop of 10 ms."""
 
     @property
     def frames(self) -> int:
@@ -40,8 +55,8 @@ class FrontEnd:
     def oldest(self) -> int:
         """Position of the first sample that the ring still holds."""
 
-    def push(self, pcm: Buffer, /) -> list[int]:
-        """Take the next samples, 16-bit PCM; return the packed report of each frame they complete.
+    def push(self, data: Buffer, /) -> list[int]:
+        """Take what the line says next, in its codec; return the packed report of each frame it completes.
 
         A report is, from the least significant bit:
 
@@ -58,8 +73,19 @@ class FrontEnd:
         ======  ====  ======================================================================
 
         Raises:
-            TypeError: *pcm* is no contiguous bytes-like object.
-            ValueError: *pcm* has an odd number of bytes; nothing of it was taken.
+            TypeError: *data* is no contiguous bytes-like object.
+            ValueError: *data* is PCM and has an odd number of bytes; nothing of it was taken.
+        """
+
+    def view(self, start: int, stop: int, /) -> tuple[int, memoryview[int]]:
+        """Return a look at what the ring still holds of the positions *start* to *stop*, without a copy.
+
+        The view keeps the ring's memory, not its content: the sample at position p is overwritten when ``position``
+        goes beyond ``p + capacity``. Who needs it for longer copies it.
+
+        Returns:
+            The position of the first sample shown, and a read-only view of 16-bit samples at 16 kHz; empty where
+            nothing is held.
         """
 
     def read(self, start: int, stop: int, /) -> tuple[int, bytes]:

@@ -24,3 +24,6 @@ def alaw_encode(pcm: Buffer, /) -> bytes:
     Raises:
         ValueError: *pcm* has an odd number of bytes.
     """
+
+def _use_baseline(only: bool, /) -> bool:
+    """Do without AVX2, or use it again where there is any; return whether it is in use. Results are the same bits."""

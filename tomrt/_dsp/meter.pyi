@@ -1,4 +1,4 @@
-"""Level meter: RMS, peak, clipping and direct current in one pass."""
+"""Level meter: RMS, peak, clipping, direct current, noise floor and signal-to-noise ratio in one pass."""
 
 from typing import final
 
@@ -28,13 +28,32 @@ class Level:
     def dc(self) -> float:
         """The mean sample, -32768 to 32767."""
 
+    @property
+    def noise_dbfs(self) -> float:
+        """Level of the meter's noise floor at that time, -127 and up.
+
+        It is the quietest complete 20 ms of the last 2.5 to 3 s, without direct current, and 1.5 dB more: as much as
+        the quietest frame of stationary noise is below its mean.
+        """
+
+    @property
+    def snr_db(self) -> float:
+        """How far the mean of all complete frames at least 6 dB above the floor stands out of it; 0 without any."""
+
 @final
 class Meter:
-    """Adds up samples until it is read; a reading does not depend on the pieces in which the samples came."""
+    """Adds up samples until it is read; a reading does not depend on the pieces in which the samples came.
 
-    def __init__(self) -> None: ...
-    def push(self, pcm: Buffer, /) -> None:
-        """Add the next samples, 16-bit PCM.
+    Args:
+        rate_hz: Samples per second, 8000 to 48000; it says how many are a frame of 20 ms for the noise floor.
+
+    Raises:
+        ValueError: a rate outside these limits.
+    """
+
+    def __init__(self, rate_hz: int = 8000) -> None: ...
+    def push(self, pcm: Buffer, /) -> Level:
+        """Add the next samples, 16-bit PCM; return the level of these alone, beside the floor as it is then.
 
         Raises:
             ValueError: *pcm* has an odd number of bytes.
@@ -46,9 +65,12 @@ class Meter:
     def reset(self) -> None:
         """Begin again with no samples."""
 
-def measure(pcm: Buffer, /) -> Level:
+def measure(pcm: Buffer, rate_hz: int = 8000, /) -> Level:
     """Return the level of one buffer of 16-bit PCM.
 
     Raises:
-        ValueError: *pcm* has an odd number of bytes.
+        ValueError: *pcm* has an odd number of bytes, or the rate is not 8000 to 48000.
     """
+
+def _use_baseline(only: bool, /) -> bool:
+    """Do without AVX2, or use it again where there is any; return whether it is in use. Results are the same bits."""

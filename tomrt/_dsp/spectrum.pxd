@@ -3,4 +3,4 @@ cdef enum:
     BINS = 64               # bins of the power spectrum, fs / 128 apart
 
 
-cdef void power_spectrum(const float *samples, float *power) noexcept
+cdef void power_spectrum(bint wide, const float *samples, float *power) noexcept

@@ -3,21 +3,11 @@ from libc.stdint cimport int16_t, int64_t
 
 cdef enum:
     BANDS = 13
+    LANES = 16              # BANDS, filled up
     HOP = 80                # 10 ms at 8 kHz
-    PAST = 260              # samples that the pitch search looks at: 20 ms and a lag of 12.5 ms
+    PAST = 132              # samples kept at 8 kHz: one window of the spectrum, and a little
     EPOCHS = 10             # the noise floor is sought over so many epochs ...
     EPOCH_HOPS = 12         # ... of so many hops
-    HALVE_TAPS = 23
-
-
-cdef struct Section:        # second-order high-pass, transposed direct form II
-    double b0
-    double b1
-    double b2
-    double a1
-    double a2
-    double s1
-    double s2
 
 
 @cython.final
@@ -26,6 +16,7 @@ cdef class Vad:
     cdef readonly double probability
     cdef readonly bint speech
     cdef readonly int64_t hops
+    cdef bint wide                  # use AVX2
     cdef int hop_samples            # samples of a hop at rate_hz
     cdef int held                   # samples that wait for their hop to be complete
     cdef int evidence               # for an onset
@@ -35,24 +26,28 @@ cdef class Vad:
     cdef int learned                # hops of real noise that the floor was learnt from
     cdef int epoch_hops
     cdef int epoch
-    cdef Section first
-    cdef Section second
+    cdef float lag                  # of the latest hop's pitch
+    cdef float filter_state[4]
+    cdef float network_state[16]
     cdef int16_t waiting[160]
-    cdef float wide[182]            # 16 kHz input before halving: 22 old samples, 160 new ones
-    cdef float past[260]
-    cdef double band[13]
-    cdef double smooth[13]
-    cdef double noise[13]
-    cdef double low[13]
-    cdef double lows[130]
+    cdef float line[182]            # 16 kHz input before halving: 22 old samples, 160 new ones
+    cdef float past[132]
+    cdef float slow[136]            # the past at 4 kHz
+    cdef float band[16]
+    cdef float smooth[16]
+    cdef float noise[16]
+    cdef float low[16]              # of the epoch under way
+    cdef float least[16]            # of the epochs before
+    cdef float lows[160]
+    cdef float features[32]
 
     cdef void clear(self) noexcept
     cdef void narrow(self, const int16_t *samples) noexcept
-    cdef double signal_to_noise(self) noexcept
-    cdef double spread(self) noexcept
-    cdef bint consonant(self, double snr_db, double level, double voiced) noexcept
-    cdef void learn(self, double level) noexcept
+    cdef void measure(self) noexcept
+    cdef bint consonant(self, float snr_db, float level, float strength, float spread) noexcept
+    cdef void learn(self, float level) noexcept
     cdef void seek_floor(self) noexcept
     cdef void decide(self) noexcept
     cdef void hop(self, const int16_t *samples) noexcept
     cdef double floor_dbfs(self) noexcept
+    cdef list run(self, pcm, bint features)

@@ -16,7 +16,8 @@ class Resampler:
 
     Output sample m stands at input time ``m * rate_in / rate_out`` exactly; the stream is late by :attr:`delay_s` and
     not shifted. A stream of n samples gives ``ceil(n * rate_out / rate_in)`` of them, the last from :meth:`flush`. The
-    result does not depend on the pieces in which the stream comes. Images and aliases are at least 85 dB down.
+    result does not depend on the pieces in which the stream comes. Images and aliases are at least 90 dB down, and up
+    to 0.4375 of the lower rate (3.5 kHz for telephone speech, 7 kHz for wideband) levels stay within 0.01 dB.
 
     Args:
         rate_in: Samples per second that come in, 8000 to 48000.
@@ -41,6 +42,11 @@ class Resampler:
     def delay_s(self) -> float:
         """Seconds of input that an output sample waits for: 0.003 where the lower rate is 8000, 0 for equal rates."""
         return self._kernel.delay
+
+    @property
+    def delay_samples(self) -> int:
+        """The same in input samples: 24 for 8 to 16 kHz, 72 for 24 to 8 kHz."""
+        return self._kernel.delay_samples
 
     def process(self, pcm: bytes) -> bytes:
         """Take the next samples and return those that are complete.

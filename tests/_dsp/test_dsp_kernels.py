@@ -11,6 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tomrt._dsp
+from tomrt._dsp.conceal import Concealer
+from tomrt._dsp.dtmf import DtmfDetector
+from tomrt._dsp.echo import EchoReference
 from tomrt._dsp.fade import fade_in, fade_out
 from tomrt._dsp.front_end import FrontEnd
 from tomrt._dsp.g711 import alaw_encode, ulaw_encode
@@ -32,6 +35,9 @@ TAKERS = {
     "Vad.push": Vad(8000).push,
     "FrontEnd.push": FrontEnd(16000).push,
     "spectrum": spectrum,
+    "Concealer.good": Concealer(8000).good,
+    "DtmfDetector.push": DtmfDetector(8000).push,
+    "EchoReference.sent": EchoReference(8000).sent,
 }
 
 
@@ -45,7 +51,9 @@ def test_compiled(source):
 
 def test_sources_are_there():
     """The package's folder has the kernels it is documented to have."""
-    assert {"fade", "front_end", "g711", "meter", "resample", "spectrum", "vad"} <= {source.stem for source in SOURCES}
+    speaking = {"conceal", "pitch", "spectrum", "stretch", "vad"}
+    kernels = {"dtmf", "echo", "fade", "front_end", "g711", "lowpass", "meter", "resample", *speaking}
+    assert kernels <= {source.stem for source in SOURCES}
 
 
 @pytest.mark.parametrize("taker", TAKERS.values(), ids=TAKERS)

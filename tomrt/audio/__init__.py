@@ -1,10 +1,17 @@
-"""Audio in plain calls: ingress, resampling, framing, fades, companding, WAV files and quality."""
+"""Audio in plain calls: what comes in, what goes out, and what is done to either.
+
+The confirming stage of voice activity stands apart, in ``tomrt.audio.confirm``: it loads onnxruntime.
+"""
 
 from tomrt._dsp.g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_encode
 from tomrt._dsp.meter import Level, Meter, measure
+from tomrt.audio.concealment import Concealer
+from tomrt.audio.dtmf import Digit, DtmfDetector, dtmf
+from tomrt.audio.echo import EchoReference, Similarity
 from tomrt.audio.fading import fade_in, fade_out, fade_samples
 from tomrt.audio.framing import FRAME_MS, Framer, frame_bytes
-from tomrt.audio.ingress import LISTEN_HZ, FrameReport, Ingress
+from tomrt.audio.ingress import LISTEN_HZ, Codec, FrameReport, Ingress
+from tomrt.audio.jitter import JitterBuffer, JitterCounts
 from tomrt.audio.quality import Quality, analyse
 from tomrt.audio.resampling import Resampler, resample
 from tomrt.audio.wav import Wav, parse_wav, read_wav, write_wav
@@ -12,17 +19,26 @@ from tomrt.audio.wav import Wav, parse_wav, read_wav, write_wav
 __all__ = [
     "FRAME_MS",
     "LISTEN_HZ",
+    "Codec",
+    "Concealer",
+    "Digit",
+    "DtmfDetector",
+    "EchoReference",
     "FrameReport",
     "Framer",
     "Ingress",
+    "JitterBuffer",
+    "JitterCounts",
     "Level",
     "Meter",
     "Quality",
     "Resampler",
+    "Similarity",
     "Wav",
     "alaw_decode",
     "alaw_encode",
     "analyse",
+    "dtmf",
     "fade_in",
     "fade_out",
     "fade_samples",

@@ -8,6 +8,7 @@ import pytest
 import trio
 from attrs import evolve
 from fakes.service import left_open, loopback_settings, place, running_process, running_service, urls, voiced
+from trio_websocket import open_websocket_url
 
 from tomrt.caller.dial import dial
 from tomrt.caller.plan import CallPlan, CallRecord, NotPlaced
@@ -132,7 +133,8 @@ async def test_one_port_serves_both():
     settings = loopback_settings()
     settings = evolve(settings, gateway=evolve(settings.gateway, http_port=port, media_port=port))
     async with running_service(settings), httpx.AsyncClient() as client:
-        await place(f"ws://127.0.0.1:{port}/call", "goodbye")
+        async with open_websocket_url(f"ws://127.0.0.1:{port}/call?dialect=plain") as call:
+            assert '"ready"' in await call.get_message()
         assert (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
 
 

@@ -37,6 +37,8 @@ __all__ = [
 ROOT = Path(__file__).parents[2]
 START_S = 60.0
 FAST_WPM = 400
+SETTLE_S = 0.5
+"""The assistant has finished when it was silent for so long; between its sentences it is not."""
 
 
 def loopback_settings(**gateway: object) -> Settings:
@@ -152,6 +154,7 @@ async def place(url: str, *texts: str, **plan: object) -> CallRecord:
     """Place a call and return what came of it."""
     rate_hz = plan.get("rate_hz", 8000)
     with trio.fail_after(90):
-        record = await dial(CallPlan(url=url, utterances=await voiced(*texts, rate_hz=rate_hz), **plan))
+        said = await voiced(*texts, rate_hz=rate_hz)
+        record = await dial(CallPlan(url=url, utterances=said, settle_s=SETTLE_S, **plan))
     assert isinstance(record, CallRecord), record
     return record

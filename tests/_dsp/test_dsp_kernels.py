@@ -14,7 +14,7 @@ import tomrt._dsp
 from tomrt._dsp.conceal import Concealer
 from tomrt._dsp.dtmf import DtmfDetector
 from tomrt._dsp.echo import EchoReference
-from tomrt._dsp.fade import fade_in, fade_out
+from tomrt._dsp.fade import fade_in, fade_out, gain
 from tomrt._dsp.front_end import FrontEnd
 from tomrt._dsp.g711 import alaw_encode, ulaw_encode
 from tomrt._dsp.meter import Meter, measure
@@ -30,6 +30,7 @@ TAKERS = {
     "Meter.push": Meter().push,
     "fade_in": lambda data: fade_in(data, 5),
     "fade_out": lambda data: fade_out(data, 5),
+    "gain": lambda data: gain(data, 5, 1.0, 0.5),
     "Resampler.process": Resampler(8000, 16000).process,
     "Resampler.process, equal rates": Resampler(8000, 8000).process,
     "Vad.push": Vad(8000).push,

@@ -8,10 +8,11 @@ from tomrt._dsp.meter import Level, Meter, measure
 from tomrt.audio.concealment import Concealer
 from tomrt.audio.dtmf import Digit, DtmfDetector, dtmf
 from tomrt.audio.echo import EchoReference, Similarity
-from tomrt.audio.fading import fade_in, fade_out, fade_samples
+from tomrt.audio.fading import fade_in, fade_out, fade_samples, gain
 from tomrt.audio.framing import FRAME_MS, Framer, frame_bytes
 from tomrt.audio.ingress import LISTEN_HZ, Codec, FrameReport, Ingress
 from tomrt.audio.jitter import JitterBuffer, JitterCounts
+from tomrt.audio.packets import PacketIngress
 from tomrt.audio.quality import Quality, analyse
 from tomrt.audio.resampling import Resampler, resample
 from tomrt.audio.wav import Wav, parse_wav, read_wav, write_wav
@@ -31,6 +32,7 @@ __all__ = [
     "JitterCounts",
     "Level",
     "Meter",
+    "PacketIngress",
     "Quality",
     "Resampler",
     "Similarity",
@@ -43,6 +45,7 @@ __all__ = [
     "fade_out",
     "fade_samples",
     "frame_bytes",
+    "gain",
     "measure",
     "parse_wav",
     "read_wav",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tomrt._dsp.fade import fade_in, fade_out
+from tomrt._dsp.fade import fade_in, fade_out, gain
 from tomrt.errors import MisuseError
 
-__all__ = ["fade_in", "fade_out", "fade_samples"]
+__all__ = ["fade_in", "fade_out", "fade_samples", "gain"]
 
 
 def fade_samples(rate_hz: int, fade_ms: float) -> int:

@@ -371,3 +371,27 @@ def test_wide_band_line():
     call = run_call(caller, bench(info=CallInfo(call_id="w", dialect=Dialect.PLAIN, rate_hz=16000)))
     assert outcomes(call) == ["completed", "completed"]
     assert {640} == {len(pcm) for _, pcm in call.line.sent}
+
+
+class SlowReader(MemoryLine):
+    """A peer that never takes what it is told."""
+
+    async def notify(self, happening):
+        """Wait for ever."""
+        await trio.sleep_forever()
+
+
+def test_what_bounded_buffers_dropped_is_reported():
+    """A peer that takes no notices holds nothing up, and what could not be kept for it is in the call's last word."""
+
+    async def caller(call: CallBench) -> None:
+        for _ in range(40):
+            call.line.feed(LineDigit("1"))
+            await quiet(call, 2.0)
+        call.line.feed(LineClosed("hangup"))
+
+    call = run_call(caller, CallBench(SlowReader(), SmallSession((("one", "Yes.", 0.0),))))
+    ended = call.log.all(CallEnded)[0]
+    assert ended.reason == "hangup"
+    assert dict(ended.dropped)["happenings"] > 100
+    assert call.line.hung_up == "hangup"

@@ -137,17 +137,23 @@ class CallSession:
 
     async def _close(self) -> None:
         reason = self._reason or "draining"
-        with trio.move_on_after(GOODBYE_S, shield=True):
-            self.report.say(
-                CallEnded,
-                reason=reason,
-                seconds=trio.current_time() - self._started,
-                samples_in=int(self._ingress.received_ms * self.transport.info.rate_hz / 1000),
-                samples_out=self._playout.samples_sent,
-                dropped=(("happenings", self.report.dropped),) if self.report.dropped else (),
-            )
+        self.report.say(
+            CallEnded,
+            reason=reason,
+            seconds=trio.current_time() - self._started,
+            samples_in=int(self._ingress.received_ms * self.transport.info.rate_hz / 1000),
+            samples_out=self._playout.samples_sent,
+            dropped=self._dropped(),
+        )
+        # A limit each: a peer that does not take the last words is hung up on all the same.
+        with trio.move_on_after(GOODBYE_S / 2, shield=True):
             await self.report.tell_peer_the_rest(self.transport)
+        with trio.move_on_after(GOODBYE_S / 2, shield=True):
             await self.transport.hang_up(reason)
+
+    def _dropped(self) -> tuple[tuple[str, int], ...]:
+        counts = (("happenings", self.report.dropped), ("history", self._answering.history.forgotten))
+        return tuple((buffer, count) for buffer, count in counts if count)
 
     def _end(self, reason: str) -> None:
         self._reason = self._reason or reason

@@ -15,9 +15,12 @@ from attrs import field, frozen
 __all__ = [
     "Action",
     "ActionRequested",
+    "Announced",
+    "BargeInJudged",
     "CallEnded",
     "CallInfo",
     "CallStarted",
+    "Completeness",
     "Dialect",
     "Happening",
     "LineAudio",
@@ -27,6 +30,7 @@ __all__ = [
     "LineMark",
     "Message",
     "ReplyAudible",
+    "ReplyConfirmed",
     "ReplyEnded",
     "ReplyItem",
     "ReplyOutcome",
@@ -34,7 +38,11 @@ __all__ = [
     "ReplyStarted",
     "ReplyYielded",
     "Sentence",
+    "Sound",
     "StateChanged",
+    "ToolEnded",
+    "ToolOutcome",
+    "ToolStarted",
     "Transcript",
     "Turn",
     "TurnEnded",
@@ -116,6 +124,27 @@ class LineClosed:
 LineEvent = LineAudio | LineMark | LineDigit | LineClosed
 
 
+@frozen(kw_only=True)
+class Sound:
+    """What one 20 ms frame of the caller sounds like.
+
+    Args:
+        speech: The caller speaks, decided with hysteresis; our own echo is not speech.
+        sounding: There is sound of the caller right now: false within some 40 ms of the end of a word.
+        snr_db: How far it stands out of the noise floor.
+        voice: How sure it is that this is a human voice, 0 to 1; 0.5 when nobody looked.
+        hum: How like a hummed backchannel ("mhm") the burst is so far, 0 to 1.
+        echo: How like what we sent ourselves, 0 to 1.
+    """
+
+    speech: bool
+    sounding: bool
+    snr_db: float = 0.0
+    voice: float = 0.5
+    hum: float = 0.0
+    echo: float = 0.0
+
+
 # --- a turn and its reply --------------------------------------------------------------------------------------------
 
 
@@ -136,12 +165,14 @@ class Turn:
         audio: The utterance, 16 kHz mono PCM; empty when the caller only pressed keys.
         digits: Keys pressed in this turn.
         history: The conversation so far, without this turn.
+        transcript: What was understood of it while it was not yet known to be complete; ``None`` when nobody asked.
     """
 
     number: int
     audio: bytes = field(default=b"", repr=lambda pcm: f"<{len(pcm)} bytes>")
     digits: str = ""
     history: tuple[Message, ...] = ()
+    transcript: Transcript | None = None
 
 
 @frozen
@@ -151,10 +182,20 @@ class Transcript:
     Args:
         text: The words, or ``""`` for nothing that can be used.
         rejected: What was heard but not accepted (an incomplete or implausible hypothesis); for the log only.
+        whole: The recogniser knows that this is a whole phrase (its grammar ends here); other text may be unfinished.
     """
 
     text: str
     rejected: str = ""
+    whole: bool = False
+
+
+class Completeness(Enum):
+    """Whether what was said so far can stand as it is."""
+
+    COMPLETE = "complete"
+    UNKNOWN = "unknown"
+    INCOMPLETE = "incomplete"
 
 
 @frozen
@@ -239,12 +280,18 @@ class TurnWithdrawn(Happened):
 
 @frozen(kw_only=True)
 class TurnEnded(Happened):
-    """The caller finished: speech from ``start_ms`` to ``end_ms`` of line audio, or keys (no times)."""
+    """The caller finished: speech from ``start_ms`` to ``end_ms`` of line audio, or keys (no times).
+
+    Args:
+        reason: ``silence``, ``too_long``, ``stalled`` or ``keys``.
+        hangover_ms: Silence that was waited for; ``None`` for what did not end by silence.
+    """
 
     turn: int
     start_ms: float | None
     end_ms: float | None
     reason: str
+    hangover_ms: float | None = None
 
 
 @frozen(kw_only=True)
@@ -267,7 +314,20 @@ class ReplyOutcome(Enum):
 
 @frozen(kw_only=True)
 class ReplyStarted(Happened):
-    """Work on a reply began; ``turn`` is 0 for what the assistant says unasked."""
+    """Work on a reply began; ``turn`` is 0 for what the assistant says unasked.
+
+    Args:
+        draft: The turn may not be complete: nothing of this reply is heard before :class:`ReplyConfirmed`.
+    """
+
+    reply: int
+    turn: int
+    draft: bool = False
+
+
+@frozen(kw_only=True)
+class ReplyConfirmed(Happened):
+    """The turn was complete: what was drafted for it is the reply."""
 
     reply: int
     turn: int
@@ -301,12 +361,67 @@ class ReplyResumed(Happened):
 
 
 @frozen(kw_only=True)
+class BargeInJudged(Happened):
+    """What was heard over a reply that yielded has been judged.
+
+    Args:
+        interruption: Whether the reply was cut; else it goes on.
+        reason: By what it was decided, one of the reasons of ``turns/barge_in.py``.
+        after_ms: Since the reply yielded.
+    """
+
+    reply: int
+    turn: int
+    interruption: bool
+    reason: str
+    after_ms: float
+
+
+@frozen(kw_only=True)
+class Announced(Happened):
+    """The caller was told that it takes a moment; ``kind`` is ``filler`` or ``tool``."""
+
+    reply: int
+    turn: int
+    kind: str
+
+
+class ToolOutcome(Enum):
+    """How the use of a tool ended; every use ends exactly once."""
+
+    DONE = "done"
+    FAILED = "failed"
+    LATE = "late"
+    CANCELLED = "cancelled"
+
+
+@frozen(kw_only=True)
+class ToolStarted(Happened):
+    """A reply began to use a tool; ``use`` counts from 1 within the call."""
+
+    reply: int
+    use: int
+    name: str
+
+
+@frozen(kw_only=True)
+class ToolEnded(Happened):
+    """A reply is done with a tool."""
+
+    reply: int
+    use: int
+    name: str
+    outcome: ToolOutcome
+
+
+@frozen(kw_only=True)
 class ReplyEnded(Happened):
     """A reply is over.
 
     Args:
         text: What the assistant meant to say.
         heard: The part of it that the caller heard.
+        draft: It was never more than a draft: the caller went on.
     """
 
     reply: int
@@ -314,6 +429,7 @@ class ReplyEnded(Happened):
     outcome: ReplyOutcome
     text: str
     heard: str
+    draft: bool = False
 
 
 @frozen(kw_only=True)
@@ -351,10 +467,15 @@ Happening = (
     | TurnEnded
     | Understood
     | ReplyStarted
+    | ReplyConfirmed
     | ReplyAudible
     | ReplyYielded
+    | BargeInJudged
     | ReplyResumed
     | ReplyEnded
+    | Announced
+    | ToolStarted
+    | ToolEnded
     | ActionRequested
     | CallEnded
 )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 __all__ = ["UNITS", "Network", "Trainer"]
 
-UNITS = 16
+UNITS = 24
 Floats = NDArray[np.float32]
 
 

@@ -181,3 +181,28 @@ def test_nothing_is_taken_of_a_bad_push():
     with pytest.raises(ValueError, match="even number"):
         front_end.push(data[700:1401])
     assert other.push(data)[2:] == front_end.push(data[700:])
+
+
+def test_evidence_is_the_networks():
+    """Evidence is in every report: little for silence, all there is for a vowel, and more than one unsure hop has."""
+    quiet = FrontEnd(8000).push(bytes(16000))
+    assert {field(report, 26, 6) for report in quiet} == {0}
+    front_end = FrontEnd(8000)
+    front_end.push(pcm(white(-60, 8000, 1.0, 1)))
+    loud = front_end.push(pcm(vowel(8000, 0.3)))
+    assert max(field(report, 26, 6) for report in loud) > 4 * (8 + 3)
+    assert all(report < 1 << 32 for report in loud)
+
+
+def test_timbre():
+    """A vowel is periodic, noise is not, and six bands around their mean say where the energy is."""
+    front_end = FrontEnd(8000)
+    front_end.push(pcm(vowel(8000, 0.3)))
+    *bands, periodicity, change = front_end.timbre
+    assert len(bands) == 6
+    assert abs(sum(bands)) < 0.01
+    assert periodicity > 0.7
+    assert 0 <= change <= 1
+    front_end.push(pcm(white(-30, 8000, 0.3, 1)))
+    assert front_end.timbre[6] < 0.6
+    assert max(front_end.timbre[:6]) < 6

@@ -55,6 +55,14 @@ class FrontEnd:
     def oldest(self) -> int:
         """Position of the first sample that the ring still holds."""
 
+    @property
+    def timbre(self) -> tuple[float, float, float, float, float, float, float, float]:
+        """What the latest hop of 10 ms is like.
+
+        The levels of six bands (250, 500, 750, 1125, 1562, 2125 to 2938 Hz) against their mean in dB, smoothed over
+        30 ms; how periodic the hop is, 0 to 1; and by how much of itself its pitch changed, 0 to 1.
+        """
+
     def push(self, data: Buffer, /) -> list[int]:
         """Take what the line says next, in its codec; return the packed report of each frame it completes.
 
@@ -70,6 +78,8 @@ class FrontEnd:
         4       8     probability of speech, 0 to 255; the larger of the frame's two hops
         12      7     level in whole dB below full scale, 0 to 127; without direct current
         19      7     noise floor (250 to 3400 Hz) in whole dB below full scale, 0 to 127
+        26      6     evidence of speech: natural log-odds in quarters from -8, 0 to 63; what two hops in a
+                      row reach, or one that is by 2 surer; the larger of the frame's two
         ======  ====  ======================================================================
 
         Raises:

@@ -39,6 +39,11 @@ cdef inline int attenuation(double dbfs) noexcept:
     return 0 if dbfs > 0.0 else 127 if dbfs < -127.0 else <int> (0.5 - dbfs)
 
 
+cdef inline int quarters(float odds) noexcept:
+    """Return log-odds in quarters from -8, 0 to 63."""
+    return 0 if odds < -8.0 else 63 if odds > 7.75 else <int> (4.0 * (odds + 8.0) + 0.5)
+
+
 @cython.final
 cdef class Window:
     """A piece of a ring, for whoever asks for its buffer."""
@@ -87,6 +92,7 @@ cdef class FrontEnd:
     cdef int into                       # samples of the hop under way
     cdef int marks                      # speech, onset and offset of the frame under way
     cdef double likeliest
+    cdef float evidence                 # of the frame under way
     cdef int16_t waiting[MAX_HOP]       # samples of the hop under way
     cdef Py_ssize_t at                  # where in the ring the next sample goes
     cdef int16_t *ring
@@ -105,6 +111,7 @@ cdef class FrontEnd:
         self.hop_samples = rate_hz // 100
         self.frame_samples = rate_hz // 50
         self.vad = Vad(rate_hz)
+        self.evidence = -8.0
         self.resampler = Resampler(rate_hz, RING_HZ)
         self.capacity = <int64_t> (ring_s * RING_HZ + 0.5)
         self.ring = <int16_t *> calloc(2 * self.capacity, sizeof(int16_t))
@@ -129,6 +136,12 @@ cdef class FrontEnd:
         """Whether someone speaks, as decided at the latest hop."""
         return self.vad.speech
 
+    @property
+    def timbre(self):
+        """What the latest hop is like: six levels against their mean, periodicity, change of the pitch."""
+        cdef float *given = self.vad.features
+        return given[13], given[14], given[15], given[16], given[17], given[18], 0.1 * given[19], 0.1 * given[20]
+
     cdef void remember(self, const int16_t *source, Py_ssize_t count) noexcept:
         """Append at most a block to the ring, at 16 kHz."""
         cdef Py_ssize_t made = self.resampler.feed(source, count, self.ring + self.at)
@@ -148,12 +161,13 @@ cdef class FrontEnd:
         self.vad.hop(samples)
         if self.vad.probability > self.likeliest:
             self.likeliest = self.vad.probability
+        self.evidence = max(self.evidence, self.vad.evidence_odds)
         if self.vad.speech != before:
             self.marks |= 4 if before else 2
 
-    cdef int finish_frame(self) noexcept:
+    cdef int64_t finish_frame(self) noexcept:
         """Return the packed report of the frame that is complete, and begin the next one."""
-        cdef int report = self.marks
+        cdef int64_t report = self.marks
         if self.vad.speech:
             report |= 1
         if self.frame.clipped:
@@ -161,8 +175,10 @@ cdef class FrontEnd:
         report |= <int> (self.likeliest * 255.0 + 0.5) << 4
         report |= attenuation(level_dbfs(&self.frame)) << 12
         report |= attenuation(self.vad.floor_dbfs()) << 19
+        report |= <int64_t> quarters(self.evidence) << 26
         self.frame = Tally(0, 0, 0, 0, 0)
         self.likeliest = 0.0
+        self.evidence = -8.0
         self.marks = 0
         self.held = 0
         self.frames += 1

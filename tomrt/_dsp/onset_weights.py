@@ -8,7 +8,7 @@ from importlib.resources import files
 
 __all__ = ["LAYOUT", "load_weights"]
 
-LAYOUT = 1
+LAYOUT = 2
 """Version of what the network is given, in which order; weights trained for another one are refused."""
 
 

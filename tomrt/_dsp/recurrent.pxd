@@ -1,4 +1,4 @@
-# One step of the onset detector's network: 16 gated recurrent units (Cho et al., 2014) and one output.
+# One step of the onset detector's network: 24 gated recurrent units (Cho et al., 2014) and one output.
 #
 # The squashing function is the Pade approximant of the hyperbolic tangent, x (27 + x^2) / (27 + 9 x^2) up to |x| = 3:
 # plain arithmetic, so every machine gets the same bits. tools/train_onset.py trains with the same.
@@ -7,18 +7,21 @@
 from tomrt._dsp cimport lanes
 
 cdef enum:
-    FEATURES = 26
-    UNITS = 16
+    FEATURES = 30
+    UNITS = 24
 
 cdef extern from *:
     """
-    #define TOMRT_FEATURES 26
+    #define TOMRT_FEATURES 30
+    #define TOMRT_UNITS 24
+    #define TOMRT_LANES (TOMRT_UNITS / 8)
+    #define TOMRT_GATES (3 * TOMRT_LANES)
 
     typedef struct {
-        float input[TOMRT_FEATURES][48];    /* to the update gate, the reset gate and the candidate of 16 units each */
-        float state[16][48];
-        float bias[48];
-        float output[16];
+        float input[TOMRT_FEATURES][3 * TOMRT_UNITS];   /* to the update gate, the reset gate and the candidate of each */
+        float state[TOMRT_UNITS][3 * TOMRT_UNITS];
+        float bias[3 * TOMRT_UNITS];
+        float output[TOMRT_UNITS];
         float output_bias;
     } tomrt_network;
 
@@ -30,26 +33,27 @@ cdef extern from *:
         *value = x * (square + 27.0f) / (square * 9.0f + 27.0f);
     }
 
-    /* Move the 16 states on by one hop; the result is the log-odds of speech. */
+    /* Move the states on by one hop; the result is the log-odds of speech. */
     TOMRT_BODY tomrt_step_body(const tomrt_network *net, const float *features, float *state, float *logit) {
-        tomrt_v8 gate[6], turned[6] = {{0}}, total = {0};
+        tomrt_v8 gate[TOMRT_GATES], turned[TOMRT_GATES] = {{0}}, total = {0};
         float part[8];
         int k, j;
         memcpy(gate, net->bias, sizeof gate);
         for (k = 0; k < TOMRT_FEATURES; k++)
-            for (j = 0; j < 6; j++) gate[j] += ((const tomrt_v8 *) net->input[k])[j] * features[k];
-        for (k = 0; k < 16; k++)
-            for (j = 0; j < 6; j++) turned[j] += ((const tomrt_v8 *) net->state[k])[j] * state[k];
-        for (j = 0; j < 4; j++) {
+            for (j = 0; j < TOMRT_GATES; j++) gate[j] += ((const tomrt_v8 *) net->input[k])[j] * features[k];
+        for (k = 0; k < TOMRT_UNITS; k++)
+            for (j = 0; j < TOMRT_GATES; j++) turned[j] += ((const tomrt_v8 *) net->state[k])[j] * state[k];
+        for (j = 0; j < 2 * TOMRT_LANES; j++) {
             gate[j] += turned[j];
             tomrt_squash(&gate[j], 0.5f);
             gate[j] = gate[j] * 0.5f + 0.5f;
         }
-        for (j = 0; j < 2; j++) {
+        for (j = 0; j < TOMRT_LANES; j++) {
             tomrt_v8 old = ((const tomrt_v8 *) state)[j];
-            gate[4 + j] += gate[2 + j] * turned[4 + j];
-            tomrt_squash(&gate[4 + j], 1.0f);
-            old = gate[4 + j] + gate[j] * (old - gate[4 + j]);
+            tomrt_v8 *fresh = &gate[2 * TOMRT_LANES + j];
+            *fresh += gate[TOMRT_LANES + j] * turned[2 * TOMRT_LANES + j];
+            tomrt_squash(fresh, 1.0f);
+            old = *fresh + gate[j] * (old - *fresh);
             memcpy(state + 8 * j, &old, sizeof old);
             total += ((const tomrt_v8 *) net->output)[j] * old;
         }
@@ -69,8 +73,8 @@ cdef extern from *:
     TOMRT_TWICE(tomrt_to_db, (float *values), (values), (int wide, float *values))
     """
     ctypedef struct tomrt_network:
-        float (*input)[48]
-        float (*state)[48]
+        float (*input)[72]
+        float (*state)[72]
         float *bias
         float *output
         float output_bias

@@ -27,8 +27,15 @@ cdef class Vad:
     cdef int epoch_hops
     cdef int epoch
     cdef float lag                  # of the latest hop's pitch
+    cdef float odds                 # log-odds that the latest hop is speech
+    cdef float evidence_odds        # the like of it and the hop before together
+    cdef float recent               # mean level of the last second, dBFS ...
+    cdef float usual                # ... and of the last four ...
+    cdef float scatter              # ... and the mean square of the levels around that
+    cdef float loudest              # level that was lately reached; it falls by 6 dB a second
+    cdef int remembered             # hops that these know
     cdef float filter_state[4]
-    cdef float network_state[16]
+    cdef float network_state[24]
     cdef int16_t waiting[160]
     cdef float line[182]            # 16 kHz input before halving: 22 old samples, 160 new ones
     cdef float past[132]
@@ -46,6 +53,8 @@ cdef class Vad:
     cdef void measure(self) noexcept
     cdef bint consonant(self, float snr_db, float level, float strength, float spread) noexcept
     cdef void learn(self, float level) noexcept
+    cdef void remember(self, float level) noexcept
+    cdef void weigh(self, float logit, bint permitted) noexcept
     cdef void seek_floor(self) noexcept
     cdef void decide(self) noexcept
     cdef void hop(self, const int16_t *samples) noexcept

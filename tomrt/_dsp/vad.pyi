@@ -54,9 +54,11 @@ class Vad:
     def trace(self, pcm: Buffer, /) -> bytes:
         """Take the next samples as :meth:`push` does; return what the network was given, for training it.
 
-        For each hop that is complete there are 26 float32: 13 bands over the floor in dB, 6 pairs of bands against
+        For each hop that is complete there are 30 float32: 13 bands over the floor in dB, 6 pairs of bands against
         their mean in dB, periodicity times 10, change of the pitch times 10, spread of the pairs in dB, all bands over
-        the floor in dB, level and floor in dBFS, and the hops that the floor was learnt from.
+        the floor in dB, level and floor in dBFS, the hops that the floor was learnt from, level over
+        the means of the last second and of the last four, spread around the latter, and level over the loudest lately,
+        in dB.
 
         Raises:
             ValueError: *pcm* has an odd number of bytes.

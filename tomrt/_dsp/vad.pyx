@@ -37,18 +37,21 @@ from tomrt._dsp.onset_weights import load_weights
 cdef int[14] EDGES = [4, 6, 8, 10, 12, 15, 18, 21, 25, 29, 34, 40, 47, 55]     # band limits in bins of 62.5 Hz
 
 cdef double LIKELY = 0.955                    # two hops that are so likely speech begin it ...
-cdef double SURE = 0.9935                     # ... or one that is so much so
-cdef double HOLDS = 0.58                    # what is less likely does not prolong it ...
-cdef double HOLDS_CLEAR = 0.4               # ... nor, where it stands far out of the floor, what is less likely than this
+cdef double SURE = 0.985                     # ... or one that is so much so
+cdef double HOLDS = 0.45                    # what is less likely does not prolong it ...
+cdef double HOLDS_CLEAR = 0.25               # ... nor, where it stands far out of the floor, what is less likely than this
 cdef float CLEAR_DB = 10.0
-cdef double HISSES = 0.95                    # how likely speech an s is that is as white as noise
+cdef double HISSES = 0.96                    # how likely speech an s is that is as white as noise
 cdef float FULL_SCALE_DB = 90.308998        # power of a full-scale square wave, in dB over one unit
 cdef float LEAST_FLOOR = 269.7154           # -66 dBFS: below that a line is taken to be silent
 cdef float AUDIBLE_DBFS = -58.0             # what is fainter is never speech
+cdef float QUIET_DBFS = -60.0             # below that, levels are not told apart over time
 cdef float STANDS_OUT_DB = 4.0              # a hop above the floor by so much is not part of it, unless it is white
 cdef float FAINT_DB = 6.0                   # a flat sound that stands out less is left to the network
 cdef float HISS_DB = 12.0                   # an s or f that is as white as noise must stand out by so much ...
 cdef float HISS_DBFS = -50.0                # ... and be so loud
+cdef float ODDS = 8.0                        # log-odds beyond this are not told apart
+cdef float ONE_HOP = 2.0                     # a hop by itself is worth so much less than two
 cdef float FLAT_DB = 3.0                    # bands that differ less than this are white noise
 
 cdef enum:
@@ -152,7 +155,9 @@ cdef class Vad:
         self.probability = 0.0
         self.speech = self.voiced = False
         self.hops = self.held = self.evidence = self.quiet = self.hiss = self.learned = self.epoch_hops = self.epoch = 0
-        self.lag = 0.0
+        self.lag = self.recent = self.usual = self.scatter = self.loudest = 0.0
+        self.odds = self.evidence_odds = -ODDS
+        self.remembered = 0
         memset(self.network_state, 0, sizeof(self.network_state))
         memset(self.line, 0, sizeof(self.line))
         memset(self.past, 0, sizeof(self.past))
@@ -246,6 +251,37 @@ cdef class Vad:
         if level > -65.0 and self.learned < LEARNING_HOPS:
             self.learned += 1
 
+    cdef void remember(self, float level) noexcept:
+        """Give the network what it cannot remember itself: how this hop's level compares with those of seconds."""
+        cdef float weight, apart
+        if self.remembered == 0:
+            self.recent = self.usual = self.loudest = level
+            self.scatter = 1.0
+        apart = level - self.usual
+        self.features[26] = level - self.recent
+        self.features[27] = apart
+        self.features[28] = <float> sqrt(self.scatter)
+        self.features[29] = level - self.loudest
+        self.remembered = min(self.remembered + 1, 1000)
+        weight = <float> 1.0 / (self.remembered + 1)
+        self.recent += max(<float> 0.01, weight) * (level - self.recent)
+        weight = max(<float> 0.0025, weight)
+        self.usual += weight * apart
+        self.scatter += weight * (apart * apart - self.scatter)
+        self.loudest = max(level, self.loudest - <float> 0.06)
+
+    cdef void weigh(self, float logit, bint permitted) noexcept:
+        """Take the network's answer for this hop, as far as the hop may be speech at all."""
+        cdef float before = self.odds
+        self.odds = -ODDS
+        self.probability = 0.0
+        if permitted:
+            self.odds = within(logit, -ODDS, ODDS)
+            self.probability = 1.0 / (1.0 + exp(-logit))
+            if self.hiss:
+                self.probability = max(self.probability, HISSES)
+        self.evidence_odds = max(min(self.odds, before), self.odds - ONE_HOP)
+
     cdef void decide(self) noexcept:
         """Begin or end speech by the probability of this hop."""
         if self.probability >= LIKELY:
@@ -312,13 +348,10 @@ cdef class Vad:
         self.features[24] = floor_db
         self.features[25] = self.learned
         self.lag = pitch.lag
+        self.remember(max(level, QUIET_DBFS))
         tomrt_step(self.wide, &network, self.features, self.network_state, &logit)
         permitted = self.consonant(snr_db, level, pitch.strength, spread)
-        self.probability = 0.0
-        if permitted:
-            self.probability = 1.0 / (1.0 + exp(-logit))
-            if self.hiss:
-                self.probability = max(self.probability, HISSES)
+        self.weigh(logit, permitted)
         if pitch.strength < 0.5 and (snr_db < STANDS_OUT_DB or not permitted or self.hops <= LEARNING_HOPS):
             self.learn(level)
         self.seek_floor()

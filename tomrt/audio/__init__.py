@@ -1,6 +1,6 @@
 """Audio in plain calls: what comes in, what goes out, and what is done to either.
 
-The confirming stage of voice activity stands apart, in ``tomrt.audio.confirm``: it loads onnxruntime.
+The confirming stage of voice activity stands apart, in ``tomrt.audio.confirm``: whoever makes one loads onnxruntime.
 """
 
 from tomrt._dsp.g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_encode
@@ -10,8 +10,9 @@ from tomrt.audio.dtmf import Digit, DtmfDetector, dtmf
 from tomrt.audio.echo import EchoReference, Similarity
 from tomrt.audio.fading import fade_in, fade_out, fade_samples, gain
 from tomrt.audio.framing import FRAME_MS, Framer, frame_bytes
-from tomrt.audio.ingress import LISTEN_HZ, Codec, FrameReport, Ingress
+from tomrt.audio.ingress import LISTEN_HZ, Codec, FrameReport, Ingress, Timbre
 from tomrt.audio.jitter import JitterBuffer, JitterCounts
+from tomrt.audio.overlap import SENSITIVITIES, Overhearing, Sensitivity, SensitivityName, sensitivity
 from tomrt.audio.packets import PacketIngress
 from tomrt.audio.quality import Quality, analyse
 from tomrt.audio.resampling import Resampler, resample
@@ -20,6 +21,7 @@ from tomrt.audio.wav import Wav, parse_wav, read_wav, write_wav
 __all__ = [
     "FRAME_MS",
     "LISTEN_HZ",
+    "SENSITIVITIES",
     "Codec",
     "Concealer",
     "Digit",
@@ -32,10 +34,14 @@ __all__ = [
     "JitterCounts",
     "Level",
     "Meter",
+    "Overhearing",
     "PacketIngress",
     "Quality",
     "Resampler",
+    "Sensitivity",
+    "SensitivityName",
     "Similarity",
+    "Timbre",
     "Wav",
     "alaw_decode",
     "alaw_encode",
@@ -50,6 +56,7 @@ __all__ = [
     "parse_wav",
     "read_wav",
     "resample",
+    "sensitivity",
     "ulaw_decode",
     "ulaw_encode",
     "write_wav",

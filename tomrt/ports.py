@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import trio.abc
@@ -13,7 +13,17 @@ from attrs import frozen
 
 from tomrt.events import Action, CallInfo, Happening, LineEvent, Message, ReplyItem, Transcript, Turn, Voice, WordStart
 
-__all__ = ["Egress", "LanguageModel", "RealtimeSession", "SpeechToText", "Tap", "TextToSpeech", "Transport"]
+__all__ = [
+    "Egress",
+    "LanguageModel",
+    "RealtimeSession",
+    "SpeechToText",
+    "Tap",
+    "TextToSpeech",
+    "ToolUse",
+    "Tools",
+    "Transport",
+]
 
 
 @frozen(kw_only=True)
@@ -77,16 +87,79 @@ class Transport(Protocol):
         ...
 
 
+ToolUse = Callable[[Action], Awaitable[str]]
+"""Uses a tool for the reply under way and returns its result, for the model to go on with.
+
+Waits until the caller's turn is known to be complete before a tool with side effects runs.
+
+Raises:
+    EngineError: there is no such tool, it failed, or it took too long; the model may say so.
+"""
+
+
+class Tools(Protocol):
+    """What a model may use while it answers."""
+
+    def has_effects(self, name: str) -> bool:
+        """Whether using the tool changes anything in the world; those never run for a turn that may not be complete."""
+        ...
+
+    async def use(self, action: Action) -> str:
+        """Use the tool named by *action* and return its result as text.
+
+        Raises:
+            EngineError: there is no such tool, or it failed.
+        """
+        ...
+
+
 class RealtimeSession(Protocol):
     """Turns in, replies out: the local cascade, or a hosted model."""
 
-    async def respond(self, turn: Turn, out: trio.abc.SendChannel[ReplyItem]) -> None:
+    @property
+    def sure_of_words(self) -> bool:
+        """Whether :meth:`understand` can be believed about a single short word, and about noise having none."""
+        ...
+
+    @property
+    def beforehand(self) -> bool:
+        """Whether it can tell what a turn says before it answers; else :meth:`understand` is not called."""
+        ...
+
+    async def understand(self, turn: Turn, *, over_reply: bool = False) -> Transcript:
+        """Return what *turn* says so far, without answering it.
+
+        Asked at pauses of the caller, to see whether the turn is complete, and while the caller talks over a reply.
+        Only what can be understood beforehand is answered beforehand.
+
+        Args:
+            turn: The caller's words so far.
+            over_reply: They were said over a reply: backchannels and words that take the floor are to be told apart.
+                Not what the turn is to be answered with.
+
+        Raises:
+            EngineError: the recogniser failed.
+        """
+        ...
+
+    async def respond(self, turn: Turn, out: trio.abc.SendChannel[ReplyItem], tools: ToolUse) -> None:
         """Answer *turn* into *out*: one ``Transcript``, then sentences with their voice, then actions.
 
-        Does not close *out*. Cancelling it ends all work of the reply.
+        A transcript that comes with the turn is sent as it is, and the audio is not looked at again. Does not close
+        *out*. Cancelling it ends all work of the reply.
 
         Raises:
             EngineError: the session cannot answer this turn.
+        """
+        ...
+
+    async def truncate(self, turn: int, heard_ms: int) -> None:
+        """Take note that of the reply to *turn* only the first *heard_ms* were heard; at 0 it was never said.
+
+        For sessions that keep a history of their own. *heard_ms* is never more than what was produced.
+
+        Raises:
+            EngineError: the session could not be told.
         """
         ...
 
@@ -97,6 +170,11 @@ class RealtimeSession(Protocol):
 
 class SpeechToText(Protocol):
     """A recogniser of whole utterances."""
+
+    @property
+    def sure_of_words(self) -> bool:
+        """Whether it can be believed about a single short word, and about noise having none."""
+        ...
 
     async def transcribe(self, audio: bytes, *, hint: str | None = None) -> Transcript:
         """Return what is said in *audio* (16 kHz mono PCM).
@@ -114,10 +192,11 @@ class SpeechToText(Protocol):
 class LanguageModel(Protocol):
     """Decides what to say."""
 
-    async def answer(self, history: Sequence[Message], out: trio.abc.SendChannel[str | Action]) -> None:
+    async def answer(self, history: Sequence[Message], out: trio.abc.SendChannel[str | Action], tools: ToolUse) -> None:
         """Stream the answer to *history*, whose last message is the caller's, as text pieces and actions.
 
-        Does not close *out*.
+        Results that the answer needs are had through *tools*; what is only to be done is an action. Does not close
+        *out*.
 
         Raises:
             EngineError: no answer can be had.

@@ -184,18 +184,61 @@ class Limits:
 class Turns:
     """Who has the floor."""
 
-    endpoint_silence_ms: int = _number(600, "Silence that ends the caller's turn.", 100, 5_000)
+    endpoint_silence_ms: int = _number(
+        600, "Silence that ends the caller's turn while nobody knows whether what was said is complete.", 100, 5_000
+    )
+    endpoint_complete_ms: int = _number(250, "The same when what was said is a complete sentence.", 100, 5_000)
+    endpoint_incomplete_ms: int = _number(
+        1_100, 'The same when it breaks off ("and", "um"), is spelled, or is a number being dictated.', 100, 5_000
+    )
+    endpoint_adapt: bool = _text(
+        True, "Whether the silence waited for follows the caller's own pauses, between the three above."
+    )
+    speculate: bool = _text(
+        True, "Whether an answer is prepared, unheard, at a pause; it is dropped when the caller goes on."
+    )
+    pause_ms: int = _number(160, "Silence that counts as a pause, at which the turn so far is looked at.", 60, 1_000)
     min_speech_ms: int = _number(160, "Speech shorter than this is noise.", 20, 2_000)
     max_utterance_s: float = _number(30.0, "A turn longer than this is answered as it stands.", 1, 120)
     stall_ms: int = _number(1_000, "No audio from the switch for this long ends a turn under way.", 100, 10_000)
     barge_in: bool = _text(True, "Whether the caller may cut in while the assistant speaks.")
-    commit_speech_ms: int = _number(450, "So much speech over the assistant is an interruption.", 20, 5_000)
-    decide_ms: int = _number(
-        500, "Within this the assistant, having fallen silent, gives up the floor or goes on.", 20, 5_000
+    barge_in_sensitivity: str = _text(
+        "mittel",
+        "How easily the assistant falls silent and gives up the floor, from very low to high.",
+        "sehr_niedrig",
+        "niedrig",
+        "mittel",
+        "hoch",
     )
-    resume_silence_ms: int = _number(240, "So much silence after a short sound lets the assistant go on.", 20, 5_000)
+    confirm_voice: bool = _text(
+        True, "Whether a second detector (Silero, in the faster-whisper package) must take it for a human voice."
+    )
+    commit_speech_ms: int = _number(
+        400,
+        "So much speech in short bursts over the assistant is an interruption; a single burst that is over needs half "
+        "as much again, and one that goes on when it is decided needs little.",
+        20,
+        5_000,
+    )
+    decide_ms: int = _number(
+        500, "Within this the assistant, having fallen silent, gives up the floor or goes on.", 20, 500
+    )
+    resume_silence_ms: int = _number(200, "So much silence after a short sound lets the assistant go on.", 20, 500)
     nearly_done_ms: int = _number(
         800, "Interrupted with less than this left to say, the assistant does not go on.", 0, 10_000
+    )
+    echo_similarity: float = _number(
+        0.6, "The caller's sound this like our own, 0 to 1, is our echo and interrupts nothing.", 0.3, 1.0
+    )
+    fade_ms: int = _number(8, "Over so long the assistant fades out and in.", 2, 20)
+    filler_after_ms: int = _number(
+        2_000, "After so long without an answer the dialogue's filler is said; 0 for never.", 0, 30_000
+    )
+    tool_announce_after_ms: int = _number(
+        1_000, "A tool that takes longer is announced, so that the line is not silent; 0 for never.", 0, 30_000
+    )
+    tool_timeout_s: float = _number(
+        20.0, "When the tools of one answer take longer together, the one in use has failed.", 0.5, 300
     )
     reprompt_after_s: float = _number(8.0, "The assistant asks again when the caller is silent this long.", 1, 120)
     reprompts: int = _number(2, "How often it asks again before it says goodbye.", 0, 10)
@@ -274,9 +317,15 @@ def check_together(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     if not is_loopback(host) and not settings.auth.secret:
         sentence = f"listening on {host} lets strangers place calls; set auth.secret, or use 127.0.0.1"
         yield ("gateway.host", "auth.secret"), sentence
-    if turns.commit_speech_ms > turns.decide_ms:
-        sentence = f"must not be more than turns.decide_ms ({turns.decide_ms})"
-        yield ("turns.commit_speech_ms", "turns.decide_ms"), sentence
+    for name in ("commit_speech_ms", "resume_silence_ms"):
+        if getattr(turns, name) > turns.decide_ms:
+            yield (f"turns.{name}", "turns.decide_ms"), f"must not be more than turns.decide_ms ({turns.decide_ms})"
+    if not turns.endpoint_complete_ms <= turns.endpoint_silence_ms <= turns.endpoint_incomplete_ms:
+        names = ("turns.endpoint_complete_ms", "turns.endpoint_silence_ms", "turns.endpoint_incomplete_ms")
+        yield names, "must not fall in this order"
+    if turns.pause_ms >= turns.endpoint_complete_ms:
+        sentence = f"must be less than turns.endpoint_complete_ms ({turns.endpoint_complete_ms})"
+        yield ("turns.pause_ms", "turns.endpoint_complete_ms"), sentence
 
 
 def explain(settings: Settings | None = None) -> str:

@@ -132,8 +132,8 @@ def test_interruption_silences_the_bot_within_120_ms(egress):
     cut = call.log.all(ReplyEnded)[1]
     assert ReplyOutcome.CUT is cut.outcome
     after = [at for at in call.line.audible(after=onset) if at < onset + 1.0]
-    assert after[-1] - onset <= 0.120
-    assert call.line.verbs[0][0] - onset <= (0.120 if egress.flush_on_yield else 0.5)
+    assert all(at - onset <= 0.120 for at in after)
+    assert call.line.verbs[0][0] - onset <= (0.120 if egress.flush_on_yield else 0.64)
     assert cut.text == LONG
     assert cut.heard in {"one two three", "one two"}
     history = call.session.history_of(2)

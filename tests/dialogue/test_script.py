@@ -70,8 +70,19 @@ def test_reads_a_dialogue():
 
 
 def test_built_in_script_loads():
-    """The receptionist that comes with tomrt has no fault."""
-    assert built_in_script().prompts.greeting.startswith("Hello")
+    """The receptionist that comes with tomrt has no fault, and words for when it takes its time."""
+    prompts = built_in_script().prompts
+    assert prompts.greeting.startswith("Hello")
+    assert (prompts.filler, prompts.looking_up) == ("One moment, please.", "One moment, I am looking that up.")
+
+
+def test_words_for_the_time_it_takes_are_optional():
+    """A dialogue says nothing while its caller waits unless it has words for that, with facts in them as anywhere."""
+    prompts = parse_script(SMALL, "shop.toml").prompts
+    assert (prompts.filler, prompts.looking_up) == ("", "")
+    text = SMALL.replace("[slots.size]", 'filler = "{name} thinks."\nlooking_up = "Hm."\n[slots.size]')
+    prompts = parse_script(text, "shop.toml").prompts
+    assert (prompts.filler, prompts.looking_up) == ("Ada thinks.", "Hm.")
 
 
 def test_all_faults_at_once_with_lines_and_nearest_keys():
@@ -106,7 +117,9 @@ def test_all_faults_at_once_with_lines_and_nearest_keys():
         ("values = {", 'kind = "digits"\nvalues = {', "has no place in a slot of digits"),
         ("values = {", 'kind = "number"\nvalues = {', "must be 'choice' or 'digits'"),
         ("values = {", "least = 5\nmost = 2\nvalues = {", "is more than 'most'"),
-        ("[slots.size]", "[slots.yes_no]", "no slot may be called"),
+        ("[slots.size]", "[slots.yes_no]", "no slot may be called 'yes_no'"),
+        ("[slots.size]", "[slots.overlap]", "no slot may be called 'overlap'"),
+        ("[slots.size]", "filler = 3\n[slots.size]", "prompts.filler: must be a text"),
         ("[facts]", "[facts]\nroom = 3", "must be a text"),
         ('language = "en"', "language = 'en", "is not TOML"),
         ('language = "en"', 'language = "en"\nintents = 3', "is not TOML"),

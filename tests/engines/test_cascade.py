@@ -11,6 +11,7 @@ from tomrt.engines.cascade import Cascade
 from tomrt.engines.espeak import Espeak
 from tomrt.errors import EngineError
 from tomrt.events import Action, Message, Sentence, Transcript, Turn, Voice, WordStart
+from tomrt.ports import ToolUse
 
 
 @define
@@ -33,7 +34,9 @@ class WrittenMind:
     pieces: list[str | Action | trio.Event | EngineError]
     asked: list[Sequence[Message]] = field(factory=list)
 
-    async def answer(self, history: Sequence[Message], out: trio.MemorySendChannel[str | Action]) -> None:
+    async def answer(
+        self, history: Sequence[Message], out: trio.MemorySendChannel[str | Action], tools: ToolUse
+    ) -> None:
         self.asked.append(history)
         for piece in self.pieces:
             if isinstance(piece, EngineError):
@@ -68,11 +71,17 @@ def cascade(*pieces: str | Action | trio.Event | EngineError, voice: CountingVoi
     return Cascade(CannedEar(), WrittenMind(list(pieces)), voice or CountingVoice())
 
 
-async def replied(session: Cascade, turn: Turn, into: list[object] | None = None) -> list[object]:
+async def no_tools(action: Action) -> str:
+    raise EngineError(f"there is no tool {action.name}")
+
+
+async def replied(
+    session: Cascade, turn: Turn, into: list[object] | None = None, tools: ToolUse = no_tools
+) -> list[object]:
     send, receive = trio.open_memory_channel(1000)
     try:
         with send:
-            await session.respond(turn, send)
+            await session.respond(turn, send, tools)
     finally:
         items = into if into is not None else []
         try:
@@ -103,9 +112,123 @@ async def test_digits_are_the_transcript():
     """Pressed keys are what the caller said; the recogniser is not asked."""
     ear, mind = CannedEar(), WrittenMind(["Thanks."])
     items = await replied(Cascade(ear, mind, CountingVoice()), Turn(number=1, audio=b"\0\0", digits="5"))
-    assert items[0] == Transcript("5")
+    assert items[0] == Transcript("5", whole=True)
     assert ear.asked == []
     assert mind.asked[0][-1] == Message("user", "5")
+
+
+async def test_understanding_answers_nothing():
+    """A turn is understood by its keys, else its words; without either nothing; the model and the voice rest."""
+    ear, mind = CannedEar(), WrittenMind(["Yes."])
+    session = Cascade(ear, mind, CountingVoice(broken=True))
+    assert await session.understand(Turn(number=1)) == Transcript("")
+    assert await session.understand(Turn(number=1, audio=b"\0\0", digits="5#")) == Transcript("5#", whole=True)
+    assert ear.asked == []
+    assert await session.understand(Turn(number=1, audio=b"\0\0")) == Transcript(ear.text)
+    assert mind.asked == []
+
+
+async def test_words_over_a_reply_are_looked_for_among_such_words():
+    """Over a reply the recogniser is told so; what the dialogue expects next does not matter there."""
+    ear = CannedEar()
+    await Cascade(ear, WrittenMind([]), CountingVoice()).understand(Turn(number=1, audio=b"\1\0"), over_reply=True)
+    assert ear.asked == [(b"\1\0", "overlap")]
+
+
+async def test_what_was_understood_before_is_not_transcribed_again():
+    """A transcript that comes with the turn is sent as it is, also an empty one."""
+    for known in (Transcript("goodbye", whole=True), Transcript("")):
+        ear, mind = CannedEar(), WrittenMind(["Bye."])
+        items = await replied(Cascade(ear, mind, CountingVoice()), Turn(number=1, audio=b"\0\0", transcript=known))
+        assert items == [known, *spoken("Bye.")]
+        assert mind.asked == [(Message("user", known.text),)]
+        assert ear.asked == []
+
+
+async def test_truncation_is_the_history_s():
+    """There is nothing to tell a session that keeps no history."""
+    await cascade().truncate(3, 1200)
+
+
+@define
+class LookingMind(WrittenMind):
+    """Writes its pieces; an action among them is a tool whose result, or failure, it tells before it goes on."""
+
+    async def answer(
+        self, history: Sequence[Message], out: trio.MemorySendChannel[str | Action], tools: ToolUse
+    ) -> None:
+        for piece in self.pieces:
+            if not isinstance(piece, Action):
+                await out.send(str(piece))
+                continue
+            try:
+                await out.send(f"It is {await tools(piece)}. ")
+            except EngineError as error:
+                await out.send(f"Sorry, {error}. ")
+
+
+LOOKING = ["Let me look.", Action("look"), "Goodbye."]
+
+
+def looking() -> Cascade:
+    return Cascade(CannedEar(), LookingMind(list(LOOKING)), CountingVoice())
+
+
+async def test_voice_goes_on_while_a_tool_runs():
+    """What was written before a tool is used is voiced before its result is there; the answer goes on with that."""
+    found, asked = trio.Event(), []
+
+    async def use(action: Action) -> str:
+        asked.append(action)
+        await found.wait()
+        return "noon"
+
+    send, receive = trio.open_memory_channel(100)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(looking().respond, Turn(number=1, digits="1"), send, use)
+        await wait_all_tasks_blocked()
+        early = [receive.receive_nowait() for _ in range(receive.statistics().current_buffer_used)]
+        assert early[1:] == spoken("Let me look.")
+        assert asked == [Action("look")]
+        found.set()
+    late = [receive.receive_nowait() for _ in range(receive.statistics().current_buffer_used)]
+    assert late == spoken("It is noon.", "Goodbye.")
+
+
+async def test_tool_that_fails_can_be_spoken_of():
+    """A tool's error reaches the model, which goes on with its answer."""
+    items = await replied(looking(), Turn(number=1, digits="1"))
+    assert items[1:] == spoken("Let me look.", "Sorry, there is no tool look.", "Goodbye.")
+
+
+async def test_tool_that_fails_may_end_the_answer():
+    """A tool's error that the model does not take is the reply's, after the text before it."""
+
+    class Strict(WrittenMind):
+        async def answer(self, history, out, tools):
+            await out.send("Well.")
+            await tools(Action("look"))
+
+    items: list[object] = []
+    with pytest.raises(EngineError, match="no tool look"):
+        await replied(Cascade(CannedEar(), Strict([]), CountingVoice()), Turn(number=1, digits="1"), items)
+    assert items[1:] == spoken("Well.")
+
+
+async def test_tool_ends_with_its_reply(autojump_clock):
+    """A reply that is cancelled takes the tool under way with it."""
+    ended: list[str] = []
+
+    async def use(action: Action) -> str:
+        try:
+            await trio.sleep_forever()
+        except trio.Cancelled:
+            ended.append(action.name)
+            raise
+
+    with trio.move_on_after(1):
+        await replied(looking(), Turn(number=1, digits="1"), tools=use)
+    assert ended == ["look"]
 
 
 async def test_action_between_sentences():
@@ -120,7 +243,7 @@ async def test_first_sentence_while_the_model_still_writes():
     more = trio.Event()
     send, receive = trio.open_memory_channel(100)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(cascade("First one. Sec", more, "ond.").respond, Turn(number=1, digits="1"), send)
+        nursery.start_soon(cascade("First one. Sec", more, "ond.").respond, Turn(number=1, digits="1"), send, no_tools)
         await wait_all_tasks_blocked()
         early = [receive.receive_nowait() for _ in range(receive.statistics().current_buffer_used)]
         assert early[1:] == spoken("First one.")
@@ -134,7 +257,7 @@ async def test_slow_consumer_holds_the_model_back():
     written: list[int] = []
 
     class Endless(WrittenMind):
-        async def answer(self, history, out):
+        async def answer(self, history, out, tools):
             while True:
                 await out.send("Again and again. ")
                 written.append(1)
@@ -143,7 +266,7 @@ async def test_slow_consumer_holds_the_model_back():
     session = Cascade(CannedEar(), Endless([]), CountingVoice())
     with trio.CancelScope() as scope:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(session.respond, Turn(number=1, digits="1"), send)
+            nursery.start_soon(session.respond, Turn(number=1, digits="1"), send, no_tools)
             await wait_all_tasks_blocked()
             assert len(written) < 100
             scope.cancel()

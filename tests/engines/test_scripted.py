@@ -9,10 +9,14 @@ from tomrt.events import Action, Message
 DIALOGUE = ScriptedDialogue(built_in_script())
 
 
+async def no_tools(action: Action) -> str:
+    raise AssertionError(action)
+
+
 async def answered(*history: Message) -> list[str | Action]:
     send, receive = trio.open_memory_channel(16)
     with send:
-        await DIALOGUE.answer(history, send)
+        await DIALOGUE.answer(history, send, no_tools)
     return [piece async for piece in receive]
 
 

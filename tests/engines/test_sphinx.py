@@ -9,7 +9,8 @@ import trio
 
 from tomrt._dsp.g711 import ulaw_decode, ulaw_encode
 from tomrt._dsp.resample import Resampler
-from tomrt.dialogue.grammar import jsgf_grammars
+from tomrt.dialogue.grammar import HUM_PRONUNCIATIONS, OVERLAP, jsgf_grammars
+from tomrt.dialogue.lexicon import load
 from tomrt.dialogue.matching import Matcher
 from tomrt.dialogue.script import built_in_script
 from tomrt.engines.espeak import Espeak
@@ -45,7 +46,7 @@ def grammars():
 @pytest.fixture(scope="module")
 def sphinx(grammars):
     """One recogniser for the file: its worker serves one Trio loop after another."""
-    engine = Sphinx(grammars, "any", pronunciations=SCRIPT.pronunciations)
+    engine = Sphinx(grammars, "any", pronunciations={**HUM_PRONUNCIATIONS, **SCRIPT.pronunciations})
     yield engine
     trio.run(engine.aclose)
 
@@ -97,6 +98,41 @@ async def test_understands_answers_to_questions(sphinx, hint: str, text: str, sl
     assert slot in meant.slots
 
 
+@pytest.mark.parametrize("text", ["okay", "right", "I see", "all right", "exactly", "fine", "great", "really"])
+async def test_backchannels_over_a_reply(sphinx, text: str):
+    """Said over a reply, a backchannel is heard as one."""
+    heard = await sphinx.transcribe(await say(text, ulaw=True), hint=OVERLAP)
+    assert load("en").is_backchannel(heard.text), heard
+    assert heard.whole
+
+
+@pytest.mark.parametrize("text", ["wait", "hold on", "one moment", "be quiet", "what", "no no", "a person please"])
+async def test_taking_the_floor_from_a_reply(sphinx, text: str):
+    """Said over a reply, other words are heard as such."""
+    heard = await sphinx.transcribe(await say(text, ulaw=True), hint=OVERLAP)
+    assert heard.text
+    assert not load("en").is_backchannel(heard.text), heard
+
+
+@pytest.mark.parametrize("text", ["exactly", "I want to cancel my appointment"])
+async def test_cut_off_over_a_reply_is_not_trusted(sphinx, text: str):
+    """Words that still go on are not told apart, but it is told that there was something."""
+    audio = await say(text, ulaw=True)
+    lead = 2 * 4000
+    heard = await sphinx.transcribe(audio[: lead + 32 * 330], hint=OVERLAP)
+    assert heard.text == ""
+    assert heard.rejected
+
+
+async def test_phrase_at_the_very_end_may_not_be_whole(sphinx):
+    """A phrase with silence behind it is whole; with sound up to the end of the audio there may be more to come."""
+    audio = await say("goodbye", ulaw=True)
+    assert await sphinx.transcribe(audio) == Transcript("goodbye", whole=True)
+    samples = np.abs(np.frombuffer(audio, "<i2").astype(int))
+    end = int(np.flatnonzero(samples > samples.max() // 4)[-1])
+    assert not (await sphinx.transcribe(audio[: 2 * end])).whole
+
+
 async def test_same_audio_same_text(sphinx):
     """A result does not depend on what was recognised before, or with which grammar."""
     texts = ["what are your opening hours", "goodbye", "I want to speak to someone"]
@@ -115,14 +151,17 @@ async def test_incomplete_sentence_is_rejected(sphinx):
 
 @pytest.mark.parametrize("audio", [b"", b"\0", bytes(640), bytes(3201), bytes(64_000)])
 async def test_silence_is_nothing(sphinx, audio: bytes):
-    """Silence of any length, odd ones included, is an empty transcript."""
+    """Silence of any length, odd ones included, is an empty transcript, also over a reply."""
     assert await sphinx.transcribe(audio) == Transcript("")
+    assert await sphinx.transcribe(audio, hint=OVERLAP) == Transcript("")
 
 
 async def test_noise_is_nothing(sphinx):
-    """Steady noise is not taken for words."""
+    """Steady noise is not taken for words; over a reply, where it may be a vowel that was cut out, it is told of."""
     noise = np.random.default_rng(2).normal(0, 800, 32_000).astype("<i2").tobytes()
-    assert (await sphinx.transcribe(noise)).text == ""
+    assert await sphinx.transcribe(noise) == Transcript("")
+    over_reply = await sphinx.transcribe(noise, hint=OVERLAP)
+    assert (over_reply.text, over_reply.rejected) == ("", "...")
 
 
 @pytest.mark.skipif(not JFK.exists(), reason=f"the human recording {JFK} is not there")

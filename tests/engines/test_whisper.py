@@ -14,6 +14,7 @@ pytest.importorskip("faster_whisper", reason="faster-whisper is not installed")
 
 from fakes.whisper_model import build_model
 
+from tomrt.dialogue.grammar import OVERLAP
 from tomrt.engines.models import missing_files
 from tomrt.engines.whisper import Whisper
 
@@ -70,6 +71,33 @@ async def test_endless_repetition_is_rejected(tmp_path, window):
     assert transcript.text == ""
     assert transcript.rejected.startswith("again and again and")
     assert len(transcript.rejected.split()) <= 2 * 8 + 10
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.7, 3.0, 31.0])
+async def test_words_over_a_reply(whisper, seconds):
+    """What is said over a reply is transcribed as well, however short; less than a word is nothing."""
+    assert await whisper.transcribe(tone(seconds), hint=OVERLAP) == Transcript("hello from the fixture")
+    assert await whisper.transcribe(tone(0.09), hint=OVERLAP) == Transcript("")
+
+
+async def test_doubtful_words_over_a_reply_are_rejected(tmp_path):
+    """Words that the model itself doubts may be a turn's, but do not decide about a reply; nor does repetition."""
+    for name, wanted in (("unsure", {"sure": 4.0}), ("endless", {"endless": True})):
+        whisper = Whisper(build_model(tmp_path / name, WORDS, **wanted), device="cpu")
+        heard = await whisper.transcribe(tone(0.5), hint=OVERLAP)
+        assert heard.text == ""
+        assert heard.rejected.startswith("hello from the fixture")
+        if name == "unsure":
+            assert await whisper.transcribe(tone(0.5)) == Transcript("hello from the fixture")
+        await whisper.aclose()
+
+
+async def test_fast_speech_is_not_cut_short(tmp_path):
+    """As many words as anybody can say in the time are written to the end."""
+    words = tuple(f"{letter}{letter}" for letter in "abcdefghijklmnopqrst")
+    whisper = Whisper(build_model(tmp_path, words), device="cpu")
+    assert (await whisper.transcribe(tone(2))).text == " ".join(words)
+    await whisper.aclose()
 
 
 async def test_other_languages(tmp_path, english):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 import trio
@@ -183,6 +184,20 @@ async def test_cancelled_while_waiting_never_runs(worker):
         assert worker.waiting == 0
         occupied.let_go()
     assert await worker.run(lambda ticket: list(ran)) == []
+
+
+async def test_urgent_jobs_go_first(worker):
+    """Urgent jobs run before all that wait, in their own order, and count among those that wait."""
+    occupied, ran = Occupied(), []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(worker.run, occupied)
+        await occupied.started()
+        for name, urgent in (("late", False), ("soon", True), ("later", False), ("then", True)):
+            nursery.start_soon(partial(worker.run, lambda ticket, name=name: ran.append(name), urgent=urgent))
+            await wait_all_tasks_blocked()
+        assert worker.waiting == 4
+        occupied.let_go()
+    assert ran == ["soon", "then", "late", "later"]
 
 
 async def test_hook_is_called_on_cancel(worker):

@@ -9,8 +9,10 @@ from fakes.engines import EventLog, SmallSession
 from fakes.line import MemoryLine
 
 from tomrt.call.session import CallSession
+from tomrt.call.tooling import NoTools
 from tomrt.dialogue.prompts import Prompts
-from tomrt.settings import Settings
+from tomrt.ports import Tools
+from tomrt.settings import Settings, Turns
 
 __all__ = ["PROMPTS", "CallBench", "run_call", "run_calls"]
 
@@ -24,12 +26,13 @@ PROMPTS = Prompts(
 
 @define
 class CallBench:
-    """A call and everything around it that a test looks at."""
+    """A call and everything around it that a test looks at; its callers' synthetic vowels are no human voice."""
 
     line: MemoryLine
     session: SmallSession
-    settings: Settings = Settings()
+    settings: Settings = Settings(turns=Turns(confirm_voice=False))
     prompts: Prompts = PROMPTS
+    tools: Tools = field(factory=NoTools)
     log: EventLog = field(factory=EventLog)
 
     def turns(self, **changes: object) -> "CallBench":
@@ -40,7 +43,12 @@ class CallBench:
     async def run(self, caller: Callable[["CallBench"], Awaitable[None]]) -> None:
         """Run the call with *caller* at the other end; return when the call has ended."""
         call = CallSession(
-            transport=self.line, session=self.session, prompts=self.prompts, settings=self.settings, tap=self.log
+            transport=self.line,
+            session=self.session,
+            prompts=self.prompts,
+            settings=self.settings,
+            tap=self.log,
+            tools=self.tools,
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(caller, self)

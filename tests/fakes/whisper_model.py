@@ -22,8 +22,17 @@ WIDTH, HEADS, MELS = 32, 2, 80
 END = "<|endoftext|>"
 
 
-def build_model(folder: Path, words: tuple[str, ...], *, language: str = "en", endless: bool = False) -> Path:
-    """Write a model to *folder* that says *words*, over and over when *endless*; not ``"en"`` makes it multilingual."""
+SURE = 20.0
+"""Logit of the token that comes next; all others have 0."""
+
+
+def build_model(
+    folder: Path, words: tuple[str, ...], *, language: str = "en", endless: bool = False, sure: float = SURE
+) -> Path:
+    """Write a model to *folder* that says *words*, over and over when *endless*; not ``"en"`` makes it multilingual.
+
+    With *sure* below 7 its words have probabilities below one half.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     text = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet()) + [f"Ġ{word}" for word in words]
     if language != "en":
@@ -33,7 +42,7 @@ def build_model(folder: Path, words: tuple[str, ...], *, language: str = "en", e
     names.append("<|notimestamps|>")
     vocabulary = text + names + [f"<|{step * 0.02:.2f}|>" for step in range(1501)]
     spec = _encoder_and_blocks()
-    _write_chain(spec, vocabulary, _chain(words, endless=endless))
+    _write_chain(spec, vocabulary, _chain(words, endless=endless), sure)
     spec.register_vocabulary(vocabulary)
     spec.config.suppress_ids, spec.config.suppress_ids_begin = [], []
     spec.config.lang_ids = [vocabulary.index(f"<|{code}|>") for code in _LANGUAGE_CODES[:99]]
@@ -50,7 +59,7 @@ def _chain(words: tuple[str, ...], *, endless: bool) -> list[tuple[str, str]]:
     return [("<|notimestamps|>", said[0]), *itertools.pairwise(said), (said[-1], said[0] if endless else END)]
 
 
-def _write_chain(spec: Any, vocabulary: list[str], chain: list[tuple[str, str]]) -> None:
+def _write_chain(spec: Any, vocabulary: list[str], chain: list[tuple[str, str]], sure: float) -> None:
     hadamard = np.array([[1.0]])
     while len(hadamard) < WIDTH:
         hadamard = np.block([[hadamard, hadamard], [hadamard, -hadamard]])
@@ -59,7 +68,7 @@ def _write_chain(spec: Any, vocabulary: list[str], chain: list[tuple[str, str]])
     for state, code in zip(states, hadamard[1:], strict=False):
         embeddings[vocabulary.index(state)] = code
     for before, after in chain:
-        projection[vocabulary.index(after)] += 20 * embeddings[vocabulary.index(before)] / WIDTH
+        projection[vocabulary.index(after)] += sure * embeddings[vocabulary.index(before)] / WIDTH
     spec.decoder.embeddings.weight = embeddings
     spec.decoder.projection.weight = projection
     spec.decoder.projection.bias = np.zeros(len(vocabulary), np.float32)

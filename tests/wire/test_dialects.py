@@ -13,6 +13,8 @@ from tomrt.errors import MisuseError
 from tomrt.events import (
     Action,
     ActionRequested,
+    Announced,
+    BargeInJudged,
     CallEnded,
     CallInfo,
     CallStarted,
@@ -21,12 +23,16 @@ from tomrt.events import (
     LineClosed,
     LineMark,
     ReplyAudible,
+    ReplyConfirmed,
     ReplyEnded,
     ReplyOutcome,
     ReplyResumed,
     ReplyStarted,
     ReplyYielded,
     StateChanged,
+    ToolEnded,
+    ToolOutcome,
+    ToolStarted,
     TurnEnded,
     TurnOpened,
     Understood,
@@ -72,7 +78,19 @@ TOLD = [
         ReplyAudible(call_id="c", at=1.0, reply=1, turn=0, response_ms=None),
         {"type": "audible", "reply": 1, "turn": 0, "response_ms": None},
     ),
+    (
+        TurnEnded(call_id="c", at=0.0, turn=1, start_ms=0, end_ms=1, reason="silence", hangover_ms=260.0),
+        {"type": "turn", "turn": 1, "start_ms": 0, "end_ms": 1, "reason": "silence", "hangover_ms": 260.0},
+    ),
     (ReplyYielded(call_id="c", at=1.0, reply=2), {"type": "hold", "reply": 2}),
+    (
+        BargeInJudged(call_id="c", at=1.0, reply=2, turn=3, interruption=False, reason="hum", after_ms=219.96),
+        {"type": "judged", "reply": 2, "turn": 3, "interruption": False, "reason": "hum", "after_ms": 220.0},
+    ),
+    (
+        Announced(call_id="c", at=1.0, reply=2, turn=1, kind="filler"),
+        {"type": "announced", "reply": 2, "turn": 1, "kind": "filler"},
+    ),
     (ReplyResumed(call_id="c", at=1.0, reply=2), {"type": "resume", "reply": 2}),
     (
         ReplyEnded(call_id="c", at=1.0, reply=2, turn=1, outcome=ReplyOutcome.CUT, text="a b", heard="a"),
@@ -84,8 +102,13 @@ TOLD = [
 UNTOLD = [
     CallStarted(call_id="c", at=0.0, info=info(Dialect.PLAIN)),
     StateChanged(call_id="c", at=0.0, state="listening"),
-    TurnEnded(call_id="c", at=0.0, turn=1, start_ms=0, end_ms=1, reason="silence"),
     ReplyStarted(call_id="c", at=0.0, reply=1, turn=0),
+    ReplyConfirmed(call_id="c", at=0.0, reply=1, turn=1),
+    ReplyEnded(
+        call_id="c", at=1.0, reply=2, turn=1, outcome=ReplyOutcome.CANCELLED, text="a b", heard="", draft=True
+    ),
+    ToolStarted(call_id="c", at=0.0, reply=1, use=1, name="find"),
+    ToolEnded(call_id="c", at=0.0, reply=1, use=1, name="find", outcome=ToolOutcome.DONE),
 ]
 
 

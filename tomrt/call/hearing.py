@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import trio
-from attrs import define
+from attrs import define, field
 
-from tomrt.audio import Ingress
+from tomrt.audio import Framer, Ingress, frame_bytes
 from tomrt.call.playout import Playout
 from tomrt.call.turntaking import TurnTaking
 from tomrt.events import LineAudio, LineClosed, LineDigit, LineEvent, LineMark
@@ -35,6 +35,10 @@ class Hearing:
     playout: Playout
     deadline: Callable[[], float]
     time_passed: Callable[[], None]
+    _framer: Framer = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._framer = Framer(frame_bytes(self.ingress.rate_hz))
 
     async def run(self) -> LineClosed:
         """Hear until the line closes; return how it did."""
@@ -51,8 +55,9 @@ class Hearing:
     def _take(self, event: LineEvent) -> None:
         match event:
             case LineAudio():
-                for report in self.ingress.push(event.pcm):
-                    self.taking.frame(report)
+                for frame in self._framer.push(event.pcm):
+                    for report in self.ingress.push(frame):
+                        self.taking.frame(report, frame)
             case LineDigit():
                 self.taking.key(event.digit)
             case LineMark() if not event.cleared:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import trio
 from attrs import define, field
 
-from tomrt.call.playout import AHEAD_S, Playout
+from tomrt.call.playout import AHEAD_S, Chunk, Playout
+from tomrt.call.said import Said
 from tomrt.ports import Transport
 
 __all__ = ["Pacer"]
@@ -20,11 +21,13 @@ class Pacer:
     Args:
         transport: Where the audio goes.
         playout: What decides what is due.
-        first_sample: Called when the first chunk of a reply has been handed to the line.
+        said: Learns what the line plays, and when.
+        first_sample: Called when the first chunk of a reply leaves.
     """
 
     transport: Transport
     playout: Playout
+    said: Said
     first_sample: Callable[[], None]
     _begun: int | None = field(default=None, init=False)
     _wake: trio.Event = field(factory=trio.Event, init=False)
@@ -48,16 +51,18 @@ class Pacer:
         while True:
             if self.playout.flush_due:
                 self.playout.flush_due = False
+                self.said.flushed()
                 await self.transport.flush()
             chunk = self.playout.tick(trio.current_time())
             if chunk is None:
                 return
+            self.said.sent(chunk.pcm, chunk.plays_at)
+            self._note_first_sample(chunk)
             await self.transport.send_audio(chunk.pcm, mark=chunk.mark)
-            self._note_first_sample()
 
     async def has_room(self) -> None:
         """Wait until more audio may be made: back-pressure on the voice, and through it on the model."""
-        while self.playout.backlog_s >= AHEAD_S:
+        while self.playout.backlog_s >= AHEAD_S and self.playout.can_send:
             await self._moved.wait()
 
     async def played_out(self) -> None:
@@ -66,8 +71,7 @@ class Pacer:
         while not self.playout.is_over(trio.current_time()):
             await self._moved.wait()
 
-    def _note_first_sample(self) -> None:
-        reply = self.playout.reply
-        if reply is not None and reply != self._begun:
-            self._begun = reply
+    def _note_first_sample(self, chunk: Chunk) -> None:
+        if chunk.reply is not None and chunk.reply != self._begun:
+            self._begun = chunk.reply
             self.first_sample()

@@ -21,8 +21,6 @@ __all__ = ["AHEAD_S", "Chunk", "Playout"]
 FRAME_MS = 20
 SLACK_S = 0.060
 """After a stall, so much is caught up at once (three frames); the rest of the stall is heard as a gap."""
-FADE_MS = 8
-"""A bot that stops within a sample clicks; 5 to 10 ms of fade do not."""
 AHEAD_S = 8.0
 """Audio made ahead of its sending; more makes the producer wait. Bounds a reply's memory to 128 kB at 8 kHz."""
 FRAMES_PER_MARK = 5
@@ -33,9 +31,18 @@ EPSILON_S = 1e-6
 
 @frozen
 class Chunk:
-    """Bytes to send now, with the mark that goes in front of them."""
+    """Bytes to send now.
+
+    Args:
+        pcm: The samples.
+        plays_at: Clock time at which the line plays them.
+        reply: Whose voice they are; ``None`` for a fade or silence that belongs to no reply any more.
+        mark: Goes in front of them.
+    """
 
     pcm: bytes
+    plays_at: float
+    reply: int | None = None
     mark: str | None = None
 
 
@@ -46,12 +53,15 @@ class Playout:
     Args:
         rate_hz: Rate of the line.
         egress: How the line treats our audio.
+        fade_ms: Over so long the voice fades out and in: one that stops within a sample clicks.
     """
 
     rate_hz: int
     egress: Egress
+    fade_ms: int = 8
     reply: int | None = field(default=None, init=False)
     held: bool = field(default=False, init=False)
+    gated: bool = field(default=False, init=False)
     samples_sent: int = field(default=0, init=False)
     flush_due: bool = field(default=False, init=False)
     ledger: Ledger = field(init=False)
@@ -72,12 +82,16 @@ class Playout:
 
     # --- the producer's side -----------------------------------------------------------------------------------------
 
-    def open(self, reply: int) -> None:
-        """Begin a reply."""
+    def open(self, reply: int, *, gated: bool = False) -> None:
+        """Begin a reply; nothing of a gated one is sent before :meth:`ungate`."""
         if self.reply is not None:
             raise MisuseError(f"reply {reply} was opened while reply {self.reply} is under way")
         self._forget()
-        self.reply = reply
+        self.reply, self.gated = reply, gated
+
+    def ungate(self) -> None:
+        """Let the reply be heard."""
+        self.gated = False
 
     def sentence(self, text: str) -> None:
         """Begin a sentence; the audio added next is its."""
@@ -101,6 +115,16 @@ class Playout:
     def backlog_s(self) -> float:
         """Seconds of audio made and not yet sent."""
         return (self.ledger.produced - self._cursor) / self.rate_hz
+
+    @property
+    def missing_to_frame(self) -> int:
+        """Samples that are missing to a whole number of frames; only whole ones leave before the end of the reply."""
+        return -self.ledger.produced % self._frame
+
+    @property
+    def can_send(self) -> bool:
+        """Whether there is a whole chunk: a line that plays files wants a whole sentence, however long."""
+        return self._next_length() > 0
 
     # --- the floor's side --------------------------------------------------------------------------------------------
 
@@ -127,20 +151,24 @@ class Playout:
         if not self.held:
             self._stop(now)
         self.flush_due = self.flush_due or (not self.egress.flush_on_yield and self.ledger.sent > 0)
-        self.reply, self.held = None, False
+        self.reply, self.held, self.gated = None, False, False
         self._pcm.clear()
 
     def close(self, now: float) -> None:
-        """End a reply that was heard to its end, or that failed."""
+        """End a reply that was heard to its end."""
         self.ledger.advance(now)
-        self.reply, self.held = None, False
+        self.reply, self.held, self.gated = None, False, False
         self._pcm.clear()
+
+    def is_dry(self, now: float) -> bool:
+        """Whether the caller hears nothing because nothing is made yet."""
+        return not (self.held or self.gated or self._next_length()) and now >= self._play_end - EPSILON_S
 
     def is_over(self, now: float) -> bool:
         """Whether the reply was heard to its end."""
         return (
             self._finished
-            and not self.held
+            and not (self.held or self.gated)
             and self._cursor >= self.ledger.produced
             and now >= self._play_end - EPSILON_S
         )
@@ -166,7 +194,7 @@ class Playout:
         """Clock time at which ``tick`` has something to do; infinity when only new audio changes that."""
         if self._fade:
             return self._play_end
-        if self.reply is None or self.held:
+        if self.reply is None or self.held or self.gated:
             return NEVER
         if self._next_length():
             return self._play_end - self._horizon_s
@@ -177,7 +205,7 @@ class Playout:
         self.ledger.advance(now)
         if self._fade:
             return self._take_fade(now)
-        if self.reply is None or self.held:
+        if self.reply is None or self.held or self.gated:
             return None
         length = self._next_length()
         if not length:
@@ -242,17 +270,18 @@ class Playout:
             mark = f"{self.reply}:{start}"
             self.ledger.marked(start, self._play_end)
         if self._fade_in:
-            pcm = fade_in(pcm, self.rate_hz * FADE_MS // 1000)
+            pcm = fade_in(pcm, self.rate_hz * self.fade_ms // 1000)
             self._fade_in = False
         if not self.egress.whole_sentences:
             length = self._frame
             pcm = pcm.ljust(2 * length, b"\0")  # only whole frames leave
-        self.ledger.was_sent(start, stop, self._play_end)
+        plays_at = self._play_end
+        self.ledger.was_sent(start, stop, plays_at)
         self._cursor = stop
         self._play_end += length / self.rate_hz
         self.samples_sent += length
         self._pad_due = True
-        return Chunk(pcm, mark)
+        return Chunk(pcm, plays_at, self.reply, mark)
 
     def _take_pad(self) -> Chunk | None:
         """Push out what sits in the line's pre-buffer, once, when the reply's last sample has been sent."""
@@ -260,9 +289,10 @@ class Playout:
             return None
         self._pad_due = False
         samples = round(self.egress.tail_pad_s * self.rate_hz)
-        self._line_free = self._play_end + self.egress.tail_pad_s
+        plays_at = self._play_end
+        self._line_free = plays_at + self.egress.tail_pad_s
         self.samples_sent += samples
-        return Chunk(bytes(2 * samples)) if samples else None
+        return Chunk(bytes(2 * samples), plays_at) if samples else None
 
     def _stop(self, now: float) -> None:
         heard = self.ledger.advance(now)
@@ -274,15 +304,16 @@ class Playout:
             self._play_end = self._line_free = now
         elif not self._dry and self._cursor < self.ledger.produced and not self.egress.whole_sentences:
             ahead = self._samples(self._cursor, min(self._cursor + self._frame, self.ledger.produced))
-            self._fade = fade_out(ahead, self.rate_hz * FADE_MS // 1000).ljust(2 * self._frame, b"\0")
+            self._fade = fade_out(ahead, self.rate_hz * self.fade_ms // 1000).ljust(2 * self._frame, b"\0")
 
     def _take_fade(self, now: float) -> Chunk | None:
         if now < self._play_end - EPSILON_S:
             return None
         fade, self._fade = self._fade, b""
-        self._play_end = max(self._play_end, now) + FRAME_MS / 1000
+        plays_at = max(self._play_end, now)
+        self._play_end = plays_at + FRAME_MS / 1000
         self.samples_sent += self._frame
-        return Chunk(fade)
+        return Chunk(fade, plays_at)
 
     def _samples(self, start: int, stop: int) -> bytes:
         return bytes(self._pcm[2 * (start - self._base) : 2 * (stop - self._base)])

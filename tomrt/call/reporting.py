@@ -34,7 +34,7 @@ class Reporter:
     def __attrs_post_init__(self) -> None:
         self._send, self._receive = trio.open_memory_channel[Any](QUEUE)
 
-    def say(self, kind: type[Happened], **fields: Any) -> None:
+    def say(self, kind: type[Happened], /, **fields: Any) -> None:
         """Report that something of class *kind* happened now."""
         happening: Any = kind(call_id=self.call_id, at=trio.current_time(), **fields)
         self.tap.put(happening)

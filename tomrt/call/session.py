@@ -7,21 +7,28 @@ import logging
 import trio
 from attrs import define, field
 
-from tomrt.audio import Ingress
-from tomrt.call.answering import Answering, Say
+from tomrt.audio import Ingress, Overhearing, sensitivity
+from tomrt.call.answering import Answering
+from tomrt.call.asked import Asked, Say
+from tomrt.call.filling import Filling
 from tomrt.call.floor import Floor
 from tomrt.call.hearing import Hearing
 from tomrt.call.pacer import Pacer
 from tomrt.call.playout import Playout
 from tomrt.call.reporting import Reporter
-from tomrt.call.turntaking import Asked, TurnTaking
+from tomrt.call.said import Said
+from tomrt.call.talkover import TalkOver
+from tomrt.call.tooling import NoTools, ToolDesk
+from tomrt.call.turntaking import TurnTaking
 from tomrt.dialogue import state as call_state
+from tomrt.dialogue.lexicon import Lexicon
+from tomrt.dialogue.lexicon import load as load_lexicon
 from tomrt.dialogue.prompts import Prompts
 from tomrt.dialogue.state import Do, Event, Phase
-from tomrt.events import CallEnded, CallStarted, ReplyAudible, StateChanged
-from tomrt.ports import RealtimeSession, Tap, Transport
+from tomrt.events import CallEnded, CallStarted, ReplyAudible, StateChanged, Transcript
+from tomrt.ports import RealtimeSession, Tap, Tools, Transport
 from tomrt.settings import Settings
-from tomrt.turns.barge_in import BargeIn
+from tomrt.turns.barge_in import BargeIn, tuned
 from tomrt.turns.endpointing import Endpointing
 
 __all__ = ["CallSession"]
@@ -46,6 +53,7 @@ class CallSession:
         prompts: What is said unasked.
         settings: The service's settings.
         tap: Takes what happens.
+        tools: What the engines may use while they answer.
     """
 
     transport: Transport
@@ -53,6 +61,7 @@ class CallSession:
     prompts: Prompts
     settings: Settings
     tap: Tap
+    tools: Tools = field(factory=NoTools)
     report: Reporter = field(init=False)
     _call: call_state.Call = field(init=False)
     _playout: Playout = field(init=False)
@@ -61,6 +70,9 @@ class CallSession:
     _ingress: Ingress = field(init=False)
     _taking: TurnTaking = field(init=False)
     _answering: Answering = field(init=False)
+    _filling: Filling = field(init=False)
+    _talkover: TalkOver = field(init=False)
+    _lexicon: Lexicon = field(init=False)
     _jobs: trio.MemorySendChannel[Asked | Say] = field(init=False)
     _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     _reason: str = field(default="", init=False)
@@ -71,30 +83,23 @@ class CallSession:
         turns, info = self.settings.turns, self.transport.info
         self.report = Reporter(info.call_id, self.tap)
         self._call = call_state.Call(notice=bool(self.prompts.notice), reprompts=turns.reprompts)
+        self._lexicon = load_lexicon(self.settings.dialogue.language)
         self._ingress = Ingress(info.rate_hz, ring_s=turns.max_utterance_s + 10.0)
-        self._playout = Playout(info.rate_hz, self.transport.egress)
-        self._pacer = Pacer(self.transport, self._playout, self._reply_heard)
-        self._taking = TurnTaking(
+        self._playout = Playout(info.rate_hz, self.transport.egress, turns.fade_ms)
+        said = Said(info.rate_hz)
+        self._pacer = Pacer(self.transport, self._playout, said, self._reply_heard)
+        self._taking = self._turn_taking(said)
+        self._talkover = TalkOver(self.session, self._lexicon, self._taking.overheard)
+        self._filling = Filling(
+            session=self.session,
             playout=self._playout,
-            pacer=self._pacer,
-            floor=self._floor,
             report=self.report,
-            barge_in=BargeIn(
-                enabled=turns.barge_in,
-                commit_speech_ms=turns.commit_speech_ms,
-                resume_silence_ms=turns.resume_silence_ms,
-                decide_ms=turns.decide_ms,
-                nearly_done_ms=turns.nearly_done_ms,
-            ),
-            limits=Endpointing(
-                silence_ms=turns.endpoint_silence_ms,
-                min_speech_ms=turns.min_speech_ms,
-                max_ms=turns.max_utterance_s * 1000.0,
-            ),
-            stall_s=turns.stall_ms / 1000.0,
-            ask=self._enqueue,
-            phase=self._happen,
+            filler=self.prompts.filler,
+            filler_after_s=turns.filler_after_ms / 1000.0,
+            looking_up=self.prompts.looking_up,
+            tool_after_s=turns.tool_announce_after_ms / 1000.0,
         )
+        desk = ToolDesk(tools=self.tools, report=self.report, timeout_s=turns.tool_timeout_s, busy=self._filling.tool)
         self._answering = Answering(
             session=self.session,
             ingress=self._ingress,
@@ -102,9 +107,46 @@ class CallSession:
             pacer=self._pacer,
             floor=self._floor,
             report=self.report,
+            filling=self._filling,
+            desk=desk,
             timeout_s=self.settings.engines.reply_timeout_s,
             over=self._taking.reply_over,
-            phase=self._happen,
+            phase=self.happen,
+            understood=self._understood,
+            undrafted=self._taking.undrafted,
+        )
+
+    def _turn_taking(self, said: Said) -> TurnTaking:
+        turns = self.settings.turns
+        knobs = BargeIn(
+            enabled=turns.barge_in,
+            commit_speech_ms=turns.commit_speech_ms,
+            resume_silence_ms=turns.resume_silence_ms,
+            decide_ms=turns.decide_ms,
+            nearly_done_ms=turns.nearly_done_ms,
+            echo_similarity=turns.echo_similarity,
+            words_trusted=self.session.sure_of_words,
+        )
+        return TurnTaking(
+            overhearing=Overhearing(self._ingress, sensitivity(turns.barge_in_sensitivity), silero=turns.confirm_voice),
+            said=said,
+            playout=self._playout,
+            pacer=self._pacer,
+            floor=self._floor,
+            report=self.report,
+            barge_in=tuned(knobs, turns.barge_in_sensitivity),
+            limits=Endpointing(
+                silence_ms=turns.endpoint_silence_ms,
+                complete_ms=turns.endpoint_complete_ms,
+                incomplete_ms=turns.endpoint_incomplete_ms,
+                adapt=turns.endpoint_adapt,
+                pause_ms=turns.pause_ms,
+                min_speech_ms=turns.min_speech_ms,
+                max_ms=turns.max_utterance_s * 1000.0,
+            ),
+            speculate=turns.speculate and self.session.beforehand,
+            stall_s=turns.stall_ms / 1000.0,
+            jobs=self,
         )
 
     async def run(self) -> None:
@@ -125,15 +167,17 @@ class CallSession:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._pacer.run)
             nursery.start_soon(self._answering.run, jobs)
+            nursery.start_soon(self._filling.run)
+            nursery.start_soon(self._talkover.run)
             nursery.start_soon(self.report.tell_peer, self.transport)
-            self._happen(Event.ANSWERED)
+            self.happen(Event.ANSWERED)
             closed = await hearing.run()
             if closed.reason == "finished":
                 self._taking.line_stopped()
                 with trio.move_on_after(FINISH_S):
                     await self._taking.idle()
             self._end(closed.reason)
-            self._happen(Event.CLOSED)
+            self.happen(Event.CLOSED)
 
     async def _close(self) -> None:
         reason = self._reason or "draining"
@@ -161,7 +205,8 @@ class CallSession:
 
     # --- the call's own state machine --------------------------------------------------------------------------------
 
-    def _happen(self, event: Event) -> None:
+    def happen(self, event: Event) -> None:
+        """Move the call's state machine, and do what it asks for."""
         before = self._call.phase
         self._call, do = call_state.step(self._call, event)
         if self._call.phase is not before:
@@ -189,10 +234,28 @@ class CallSession:
     def _say(self, text: str, *, guarded: bool = False) -> None:
         if self._taking.is_idle:  # else the caller has just begun to speak, and that comes first
             self._taking.reply_alive(guarded=guarded)
-            self._enqueue(Say(text=text, generation=self._floor.generation))
+            self.ask(Say(text=text, generation=self._floor.generation))
 
-    def _enqueue(self, job: Asked | Say) -> None:
+    # --- the jobs of the turns ---------------------------------------------------------------------------------------
+
+    def ask(self, job: Asked | Say) -> None:
+        """Answer a turn, draft an answer to it, or say something unasked."""
         self._jobs.send_nowait(job)
+
+    def confirm(self, asked: Asked) -> None:
+        """The turn for which an answer is drafted is complete."""
+        self._answering.confirm(asked)
+
+    def take_back(self) -> None:
+        """What the reply under way answers is a part of the turn that is open now."""
+        self._answering.take_back()
+
+    def overhear(self, turn_number: int, start_ms: float, end_ms: float) -> None:
+        """Find out which words are said over the reply between two line times."""
+        self._talkover.ask(self._answering.heard_so_far(turn_number, start_ms, end_ms))
+
+    def _understood(self, asked: Asked, transcript: Transcript) -> None:
+        self._taking.understood(asked, self._lexicon.completeness(transcript))
 
     def _reply_heard(self) -> None:
         answering = self._answering
@@ -211,7 +274,7 @@ class CallSession:
 
     def _time_passed(self) -> None:
         overlong = trio.current_time() >= self._started + self.settings.limits.max_call_s
-        self._happen(Event.TOO_LONG if overlong else Event.SILENCE)
+        self.happen(Event.TOO_LONG if overlong else Event.SILENCE)
 
 
 _GOODBYES = {Event.SILENCE: "silence", Event.TOO_LONG: "too_long"}

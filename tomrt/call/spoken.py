@@ -51,7 +51,9 @@ class Spoken:
         ends = [*self.starts, self.length][1:]
         parts = []
         for said, end in zip(self._sentences, ends, strict=True):
-            if end <= samples:
+            if end == said.start:
+                continue  # it has no voice yet
+            if end <= samples and all(sample < end for _, sample in said.words):
                 parts.append(said.text)
                 continue
             if samples > said.start:

@@ -20,6 +20,9 @@ from tomrt.errors import SettingsError
 __all__ = ["Intent", "Script", "Slot", "SlotValue", "Wording", "built_in_script", "parse_script"]
 
 MEANINGS = ("yes", "no", "repeat", "stop", "rating")
+RESERVED = frozenset({"any", "yes_no", "overlap"})
+"""Names of grammars that are not a slot's."""
+
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -174,8 +177,8 @@ def _script(root: Table) -> Script:
     intents = {
         name: _intent(name, table, facts, slots) for name, table in root.table("intents", required=True).tables()
     }
-    if "any" in slots or "yes_no" in slots:
-        root.note("slots", "no slot may be called 'any' or 'yes_no'")
+    for name in RESERVED & set(slots):
+        root.note("slots", f"no slot may be called {name!r}")
     prompts, wording = _prompts(root.table("prompts", required=True), facts)
     script = Script(
         language=root.text("language", "en"),
@@ -191,10 +194,11 @@ def _script(root: Table) -> Script:
 
 
 def _prompts(table: Table, facts: Mapping[str, str]) -> tuple[Prompts, Wording]:
-    table.allow(("greeting", "consent", "failure", "still_there", *(field.name for field in fields(Wording))))
+    own = ("greeting", "consent", "failure", "filler", "looking_up", "still_there")
+    table.allow((*own, *(field.name for field in fields(Wording))))
 
-    def one(key: str) -> str:
-        return _template(table, key, table.text(key), facts)
+    def one(key: str, default: str | None = None) -> str:
+        return _template(table, key, table.text(key, default), facts)
 
     def several(key: str) -> tuple[str, ...]:
         return tuple(_template(table, key, text, facts) for text in table.texts(key))
@@ -205,6 +209,8 @@ def _prompts(table: Table, facts: Mapping[str, str]) -> tuple[Prompts, Wording]:
         still_there=several("still_there"),
         goodbye=goodbye,
         failure=one("failure"),
+        filler=one("filler", ""),
+        looking_up=one("looking_up", ""),
         notice=one("consent"),
     )
     wording = Wording(

@@ -9,7 +9,7 @@ from typing import Protocol
 import trio
 from attrs import define
 
-from tomrt.dialogue.grammar import jsgf_grammars
+from tomrt.dialogue.grammar import HUM_PRONUNCIATIONS, jsgf_grammars
 from tomrt.dialogue.script import Script, built_in_script, parse_script
 from tomrt.engines.cascade import Cascade
 from tomrt.engines.models import Choice, choose, look
@@ -102,7 +102,7 @@ def _recogniser(engine: str, settings: Settings, script: Script) -> _Recogniser:
         return Whisper(settings.engines.whisper_model, settings.dialogue.language)
     from tomrt.engines.sphinx import Sphinx  # noqa: PLC0415 - like the other
 
-    return Sphinx(jsgf_grammars(script), "any", pronunciations=script.pronunciations)
+    return Sphinx(jsgf_grammars(script), "any", pronunciations={**HUM_PRONUNCIATIONS, **script.pronunciations})
 
 
 def _voice(engine: str, settings: Settings) -> _Speaker:

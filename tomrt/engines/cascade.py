@@ -6,19 +6,27 @@ Nothing runs ahead without bound: the voice waits for the play-out through the r
 
 from __future__ import annotations
 
+from enum import Enum
 from functools import partial
 
 import trio.abc
 
+from tomrt.dialogue.grammar import OVERLAP
 from tomrt.dialogue.sentences import SentenceSplitter
 from tomrt.engines.workers import pipe
 from tomrt.events import Action, Message, ReplyItem, Sentence, Transcript, Turn
-from tomrt.ports import LanguageModel, SpeechToText, TextToSpeech
+from tomrt.ports import LanguageModel, SpeechToText, TextToSpeech, ToolUse
 
 __all__ = ["Cascade"]
 
 ROOM = 64
 """Pieces of text that the model may be ahead of the voice: some 64 words, about 25 s of speech."""
+
+
+class _Pause(Enum):
+    """Stands among the model's pieces where it stops writing to wait for a tool."""
+
+    PAUSE = "pause"
 
 
 class Cascade:
@@ -37,20 +45,44 @@ class Cascade:
         self._tts = tts
         self._language = language
 
-    async def respond(self, turn: Turn, out: trio.abc.SendChannel[ReplyItem]) -> None:
+    beforehand = True
+    """The recogniser works alone, so it can be asked at any time."""
+
+    @property
+    def sure_of_words(self) -> bool:
+        """Whether the recogniser can be believed about a single short word."""
+        return self._stt.sure_of_words
+
+    async def understand(self, turn: Turn, *, over_reply: bool = False) -> Transcript:
+        """Return what *turn* says so far: its keys (``"5"``), which win over its audio, or its words.
+
+        Raises:
+            EngineError: the recogniser failed.
+        """
+        if turn.digits:
+            return Transcript(turn.digits, whole=True)
+        if not turn.audio:
+            return Transcript("")
+        return await self._stt.transcribe(turn.audio, hint=OVERLAP if over_reply else self._llm.hint(turn.history))
+
+    async def respond(self, turn: Turn, out: trio.abc.SendChannel[ReplyItem], tools: ToolUse) -> None:
         """Answer *turn* into *out*: a transcript, then sentences, each followed by its voice, and actions in between.
 
-        The keys of a turn are its transcript (``"5"``); they win over its audio. When the model fails in the middle,
-        whole sentences are voiced, the broken one is not, and the error is raised.
+        A turn that was understood before is not transcribed again. When the model fails in the middle, whole
+        sentences are voiced, the broken one is not, and the error is raised. Where the model waits for a tool, all
+        that it wrote before is voiced meanwhile.
 
         Raises:
             EngineError: an engine failed.
         """
-        transcript = await self._understand(turn)
+        transcript = turn.transcript if turn.transcript is not None else await self.understand(turn)
         await out.send(transcript)
         speech = _Speech(self._tts, SentenceSplitter(self._language), out)
         history = (*turn.history, Message("user", transcript.text))
-        await pipe(partial(self._think, history, speech), speech.voice, room=ROOM)
+        await pipe(partial(self._think, history, tools, speech), speech.voice, room=ROOM)
+
+    async def truncate(self, turn: int, heard_ms: int) -> None:
+        """Do nothing: each turn comes with the history that was heard."""
 
     async def say(self, text: str, out: trio.abc.SendChannel[ReplyItem]) -> None:
         """Voice *text* as it is, sentence by sentence, into *out*.
@@ -62,17 +94,18 @@ class Cascade:
         await speech.add(text)
         await speech.end_sentence()
 
-    async def _understand(self, turn: Turn) -> Transcript:
-        if turn.digits:
-            return Transcript(turn.digits)
-        if not turn.audio:
-            return Transcript("")
-        return await self._stt.transcribe(turn.audio, hint=self._llm.hint(turn.history))
-
     async def _think(
-        self, history: tuple[Message, ...], speech: _Speech, pieces: trio.abc.SendChannel[str | Action]
+        self,
+        history: tuple[Message, ...],
+        tools: ToolUse,
+        speech: _Speech,
+        pieces: trio.abc.SendChannel[str | Action | _Pause],
     ) -> None:
-        await self._llm.answer(history, pieces)
+        async def use(action: Action) -> str:
+            await pieces.send(_Pause.PAUSE)
+            return await tools(action)
+
+        await self._llm.answer(history, pieces, use)
         speech.whole = True
 
 
@@ -86,13 +119,14 @@ class _Speech:
         self.whole = False
         """Whether the model has written its answer to the end."""
 
-    async def voice(self, pieces: trio.abc.ReceiveChannel[str | Action]) -> None:
+    async def voice(self, pieces: trio.abc.ReceiveChannel[str | Action | _Pause]) -> None:
         """Voice the model's *pieces*; an action follows the text that was written before it."""
         async for piece in pieces:
             if isinstance(piece, str):
                 await self.add(piece)
-            else:
-                await self.end_sentence()
+                continue
+            await self.end_sentence()
+            if isinstance(piece, Action):
                 await self._out.send(piece)
         if self.whole:
             await self.end_sentence()

@@ -13,6 +13,7 @@ import trio
 from tomrt.dialogue.conversation import Conversation, Reply, State
 from tomrt.dialogue.script import Script
 from tomrt.events import Action, Message
+from tomrt.ports import ToolUse
 
 __all__ = ["ScriptedDialogue"]
 
@@ -29,8 +30,13 @@ class ScriptedDialogue:
     def __init__(self, script: Script) -> None:
         self._conversation = Conversation(script)
 
-    async def answer(self, history: Sequence[Message], out: trio.abc.SendChannel[str | Action]) -> None:
-        """Send the answer's text as one piece, then its actions."""
+    async def answer(
+        self,
+        history: Sequence[Message],
+        out: trio.abc.SendChannel[str | Action],
+        tools: ToolUse,  # noqa: ARG002 - the port's
+    ) -> None:
+        """Send the answer's text as one piece, then its actions; no tool's result is needed for it."""
         _, reply = self._replay(history)
         await out.send(reply.text)
         for action in reply.actions:

@@ -20,6 +20,7 @@ from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_compression_ratio, get_suppressed_tokens
 
+from tomrt.dialogue.grammar import OVERLAP
 from tomrt.engines.models import missing_files
 from tomrt.engines.workers import Ticket, Worker
 from tomrt.errors import EngineError, MisuseError
@@ -36,12 +37,15 @@ MARGIN_S = 3.0
 
 MAX_TOKENS_PER_S, SPARE_TOKENS = 8, 10
 """Cap on the answer's length: twice what fast speech needs; what runs on is repetition."""
-CONTEXT_TOKENS = 448 - 8
-"""Whisper's decoder holds 448 tokens, the prompt's few among them."""
+MOST_TOKENS = 448 // 2
+"""Whisper's decoder holds 448 tokens, and CTranslate2 writes at most half of its ``max_length``."""
 
 NO_SPEECH_PROBABILITY, NO_SPEECH_LOG_PROBABILITY = 0.6, -1.0
 MAX_COMPRESSION = 2.4
 """OpenAI's thresholds (whisper/transcribe.py): noise taken for words, and words repeated over and over."""
+
+MIN_SAMPLES = RATE_HZ // 10
+"""100 ms: less holds no word."""
 
 
 class Whisper:
@@ -79,16 +83,42 @@ class Whisper:
         self._suppressed = list(get_suppressed_tokens(self._tokenizer, [-1]))
         self._worker = Worker("whisper")
 
-    async def transcribe(self, audio: bytes, *, hint: str | None = None) -> Transcript:  # noqa: ARG002 - the port's
-        """Return what is said in *audio* (16 kHz mono PCM); *hint* is of no use to this recogniser.
+    sure_of_words = True
+    """It may answer with any word, or none."""
+
+    async def transcribe(self, audio: bytes, *, hint: str | None = None) -> Transcript:
+        """Return what is said in *audio* (16 kHz mono PCM).
+
+        Args:
+            audio: One utterance.
+            hint: Of use only for what is said over a reply (``OVERLAP``): that is looked at once, with the shortest
+                window that holds it, before everything else that waits, and any doubt rejects it.
 
         Raises:
             EngineError: the model failed.
         """
-        return await self._worker.run(partial(self._transcribe, audio))
+        over_reply = hint == OVERLAP
+        job = self._glance if over_reply else self._transcribe
+        return await self._worker.run(partial(job, audio), urgent=over_reply)
+
+    def _glance(self, audio: bytes, ticket: Ticket[None]) -> Transcript:
+        """Transcribe a few words in a hurry."""
+        longest = int((WHOLE_WINDOW_S - MARGIN_S) * RATE_HZ)
+        samples = _samples(audio)[-longest:]
+        if samples.size < MIN_SAMPLES:
+            return Transcript("")
+        speech_s = samples.size / RATE_HZ
+        window_s = _fitting_window(speech_s)
+        try:
+            # Padded as audio, as in training: of a window with one word in it nearly all is padding.
+            features = self._model.feature_extractor(np.pad(samples, (0, window_s * RATE_HZ - samples.size)))
+            transcript, plausible = self._decode(features, window_s, speech_s, ticket, strict=True)
+        except (RuntimeError, ValueError) as error:
+            raise EngineError(f"Whisper could not transcribe: {error}") from error
+        return transcript if plausible else Transcript("", transcript.text)
 
     def _transcribe(self, audio: bytes, ticket: Ticket[None]) -> Transcript:
-        samples = np.frombuffer(audio, dtype="<i2", count=len(audio) // 2).astype(np.float32) / 32768
+        samples = _samples(audio)
         if not samples.size:
             return Transcript("")
         try:
@@ -102,18 +132,23 @@ class Whisper:
     def _read(self, features: np.ndarray, ticket: Ticket[None]) -> Transcript:
         """Transcribe up to 30 s of log-mel *features*, shape (mels, frames)."""
         speech_s = features.shape[-1] / FRAMES_PER_S
-        fitting = (window_s for window_s in SHORT_WINDOWS_S if window_s >= speech_s + MARGIN_S)
-        window_s = next(fitting, WHOLE_WINDOW_S) if self._short_windows else WHOLE_WINDOW_S
-        transcript, plausible = self._decode(features, window_s, ticket)
+        window_s = _fitting_window(speech_s) if self._short_windows else WHOLE_WINDOW_S
+        transcript, plausible = self._decode(features, window_s, speech_s, ticket)
         if not plausible and window_s < WHOLE_WINDOW_S:
-            transcript, plausible = self._decode(features, WHOLE_WINDOW_S, ticket)
+            transcript, plausible = self._decode(features, WHOLE_WINDOW_S, speech_s, ticket)
         return transcript if plausible else Transcript("", transcript.text)
 
-    def _decode(self, features: np.ndarray, window_s: int, ticket: Ticket[None]) -> tuple[Transcript, bool]:
-        """Run the network once; return what it wrote and whether it is plausible as speech."""
+    def _decode(
+        self, features: np.ndarray, window_s: int, speech_s: float, ticket: Ticket[None], *, strict: bool = False
+    ) -> tuple[Transcript, bool]:
+        """Run the network once; return what it wrote and whether it is plausible as speech.
+
+        Words in noise are rejected when the model doubts both that there was speech and its own words; where it is
+        *strict*, when it doubts one of them.
+        """
         if ticket.cancelled:
             return Transcript(""), True
-        cap = min(round(features.shape[-1] / FRAMES_PER_S * MAX_TOKENS_PER_S) + SPARE_TOKENS, CONTEXT_TOKENS)
+        cap = min(round(speech_s * MAX_TOKENS_PER_S) + SPARE_TOKENS, MOST_TOKENS)
         encoded = self._model.encode(pad_or_trim(features, window_s * FRAMES_PER_S))
         if ticket.cancelled:
             return Transcript(""), True
@@ -122,14 +157,15 @@ class Whisper:
             encoded,
             [prompt],
             beam_size=1,
-            max_length=len(prompt) + cap,
+            max_length=2 * cap,
             return_scores=True,
             return_no_speech_prob=True,
             suppress_tokens=self._suppressed,
         )[0]
         tokens = result.sequences_ids[0]
         text = self._tokenizer.decode(tokens).strip()
-        if result.no_speech_prob > NO_SPEECH_PROBABILITY and result.scores[0] < NO_SPEECH_LOG_PROBABILITY:
+        doubts = (result.no_speech_prob > NO_SPEECH_PROBABILITY, result.scores[0] < NO_SPEECH_LOG_PROBABILITY)
+        if any(doubts) if strict else all(doubts):
             return Transcript("", text), True
         return Transcript(text), len(tokens) < cap and get_compression_ratio(text) <= MAX_COMPRESSION
 
@@ -160,6 +196,15 @@ def _tokenizer(model: WhisperModel, language: str) -> Tokenizer:
         known = "only 'en'" if not model.model.is_multilingual else "no such language"
         raise EngineError(f"The Whisper model cannot transcribe {language!r}: it knows {known}.")
     return Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
+
+
+def _samples(audio: bytes) -> np.ndarray:
+    return np.frombuffer(audio, dtype="<i2", count=len(audio) // 2).astype(np.float32) / 32768
+
+
+def _fitting_window(speech_s: float) -> int:
+    """Return the shortest window, in seconds, that holds the speech and its margin."""
+    return next((window_s for window_s in SHORT_WINDOWS_S if window_s >= speech_s + MARGIN_S), WHOLE_WINDOW_S)
 
 
 def _windows(features: np.ndarray) -> Iterator[np.ndarray]:

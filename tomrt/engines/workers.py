@@ -1,7 +1,7 @@
 """One thread for one engine, reached from Trio.
 
 The libraries behind the engines hold a model or global state and are not safe in two threads at once. A
-:class:`Worker` runs their jobs one after another, first come first served, in a thread of its own that ends when
+:class:`Worker` runs their jobs one after another, urgent ones first, in a thread of its own that ends when
 the worker is closed. (Trio's own thread cache keeps idle threads for ten seconds and gives each job another one;
 here an engine's state stays in one thread, and a service that stopped has no thread left.)
 
@@ -135,6 +135,10 @@ class Ticket(Generic[T]):
             self.cancel()
 
 
+_Entry = tuple[Ticket[object], Callable[[], object]]
+"""A job that waits, and its caller's ticket."""
+
+
 class Worker:
     """A named thread that runs the jobs of one engine in order.
 
@@ -148,7 +152,8 @@ class Worker:
     def __init__(self, name: str, *, max_waiting: int = MAX_WAITING) -> None:
         self._name = name
         self._max_waiting = max_waiting
-        self._queue: deque[tuple[Ticket[object], Callable[[], object]]] = deque()
+        self._urgent: deque[_Entry] = deque()
+        self._queue: deque[_Entry] = deque()
         self._running: Ticket[object] | None = None
         self._closed = False
         self._changed = threading.Condition()
@@ -164,10 +169,14 @@ class Worker:
     @property
     def waiting(self) -> int:
         """How many jobs wait behind the one under way."""
-        return len(self._queue)
+        return len(self._urgent) + len(self._queue)
 
-    async def run(self, job: Callable[[Ticket[None]], R]) -> R:
+    async def run(self, job: Callable[[Ticket[None]], R], *, urgent: bool = False) -> R:
         """Run *job* in the thread and return its result; whatever it raises comes out here.
+
+        Args:
+            job: Called with a ticket.
+            urgent: It goes before all that are not. For short jobs whose result is soon of no use.
 
         Raises:
             EngineError: the queue is full (retryable), or the worker is closed.
@@ -176,7 +185,7 @@ class Worker:
         async def nothing(_: None) -> None:
             await trio.lowlevel.checkpoint()
 
-        return await self._call(job, nothing, room=1)
+        return await self._call(job, nothing, room=1, queue=self._urgent if urgent else self._queue)
 
     async def stream(self, job: Callable[[Ticket[T]], R], out: trio.abc.SendChannel[T], *, room: int = 16) -> R:
         """Run *job* in the thread and pass what it puts into *out*; return its result.
@@ -190,34 +199,41 @@ class Worker:
         Raises:
             EngineError: the queue is full (retryable), or the worker is closed.
         """
-        return await self._call(job, out.send, room=room)
+        return await self._call(job, out.send, room=room, queue=self._queue)
 
-    async def _call(self, job: Callable[[Ticket[T]], R], send: Callable[[T], Awaitable[None]], *, room: int) -> R:
+    async def _call(
+        self,
+        job: Callable[[Ticket[T]], R],
+        send: Callable[[T], Awaitable[None]],
+        *,
+        room: int,
+        queue: deque[_Entry],
+    ) -> R:
         ticket: Ticket[T] = Ticket(trio.lowlevel.current_trio_token(), room)
         await trio.lowlevel.checkpoint_if_cancelled()
         entry = (cast("Ticket[object]", ticket), lambda: job(ticket))
-        self._enqueue(entry)
+        self._enqueue(entry, queue)
         try:
             return cast("R", await ticket.deliver(send))
         finally:
-            self._withdraw(entry)
+            self._withdraw(entry, queue)
 
-    def _enqueue(self, entry: tuple[Ticket[object], Callable[[], object]]) -> None:
+    def _enqueue(self, entry: _Entry, queue: deque[_Entry]) -> None:
         with self._changed:
             if self._closed:
                 raise EngineError(f"The {self._name} engine is closed.")
-            if len(self._queue) >= self._max_waiting:
+            if self.waiting >= self._max_waiting:
                 self._refused += 1
                 message = f"The {self._name} engine has {self._max_waiting} jobs waiting and takes no more."
                 raise EngineError(message, retryable=True)
-            self._queue.append(entry)
+            queue.append(entry)
             self._changed.notify()
 
-    def _withdraw(self, entry: tuple[Ticket[object], Callable[[], object]]) -> None:
+    def _withdraw(self, entry: _Entry, queue: deque[_Entry]) -> None:
         # A job whose caller left before its turn must not keep a place in the bounded queue.
         with self._changed:
-            if entry in self._queue:
-                self._queue.remove(entry)
+            if entry in queue:
+                queue.remove(entry)
 
     def _work(self) -> None:
         while (entry := self._next()) is not None:
@@ -227,13 +243,13 @@ class Worker:
             # Between jobs the thread holds on to nothing: a result may be megabytes of audio.
             del entry, ticket, job
 
-    def _next(self) -> tuple[Ticket[object], Callable[[], object]] | None:
+    def _next(self) -> _Entry | None:
         with self._changed:
             self._running = None
-            self._changed.wait_for(lambda: self._closed or self._queue)
+            self._changed.wait_for(lambda: self._closed or self.waiting)
             if self._closed:
                 return None
-            entry = self._queue.popleft()
+            entry = (self._urgent or self._queue).popleft()
             self._running = entry[0]
             return entry
 
@@ -241,9 +257,10 @@ class Worker:
         """Refuse new jobs, fail those waiting and the one under way, and let the thread end; does not wait for it."""
         with self._changed:
             self._closed = True
-            left = [ticket for ticket, _ in self._queue]
+            left = [ticket for queue in (self._urgent, self._queue) for ticket, _ in queue]
             if self._running is not None:
                 left.append(self._running)
+            self._urgent.clear()
             self._queue.clear()
             self._changed.notify_all()
         for ticket in left:

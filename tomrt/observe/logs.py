@@ -15,12 +15,14 @@ from typing import Any
 
 from tomrt.events import (
     ActionRequested,
+    BargeInJudged,
     CallEnded,
     CallStarted,
     Happening,
     ReplyAudible,
     ReplyEnded,
     ReplyOutcome,
+    ToolEnded,
     Understood,
 )
 
@@ -95,6 +97,11 @@ class CallLog:
                 log.info("call ended reason=%s seconds=%.1f", happening.reason, happening.seconds)
             case ReplyAudible() if happening.response_ms is not None:
                 log.info("turn %d answered after %.0f ms", happening.turn, happening.response_ms)
+            case BargeInJudged():
+                kind = "interruption" if happening.interruption else "no interruption"
+                log.info("turn %d %s: %s after %.0f ms", happening.turn, kind, happening.reason, happening.after_ms)
+            case ToolEnded():
+                log.info("tool %s %s", happening.name, happening.outcome.value)
             case ReplyEnded() if happening.outcome in {ReplyOutcome.CUT, ReplyOutcome.FAILED}:
                 log.info("reply %d %s", happening.reply, happening.outcome.value)
             case Understood():

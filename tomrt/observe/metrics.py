@@ -7,13 +7,17 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from tomrt.events import (
     ActionRequested,
+    Announced,
+    BargeInJudged,
     CallEnded,
     CallStarted,
     Happening,
     ReplyAudible,
+    ReplyConfirmed,
     ReplyEnded,
-    ReplyResumed,
+    ReplyStarted,
     ReplyYielded,
+    ToolEnded,
     TurnEnded,
     TurnWithdrawn,
     Understood,
@@ -41,7 +45,12 @@ class Metrics:
     _misheard: Counter = field(init=False)
     _replies: Counter = field(init=False)
     _response: Histogram = field(init=False)
+    _hangover: Histogram = field(init=False)
+    _drafts: Counter = field(init=False)
     _yields: Counter = field(init=False)
+    _judged: Counter = field(init=False)
+    _announced: Counter = field(init=False)
+    _tools: Counter = field(init=False)
     _actions: Counter = field(init=False)
     _dropped: Counter = field(init=False)
     _door: Counter = field(init=False)
@@ -63,7 +72,22 @@ class Metrics:
             buckets=RESPONSE_BUCKETS_S,
             registry=registry,
         )
-        self._yields = Counter("tomrt_yields", "Times the bot fell silent for the caller.", ["kind"], registry=registry)
+        self._hangover = Histogram(
+            "tomrt_hangover_seconds",
+            "Silence that was waited for at the end of turns.",
+            buckets=(0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.1, 1.5),
+            registry=registry,
+        )
+        self._drafts = Counter("tomrt_drafts", "Answers prepared at pauses, by stage.", ["stage"], registry=registry)
+        self._yields = Counter("tomrt_yields", "Times the bot fell silent for the caller.", registry=registry)
+        self._judged = Counter(
+            "tomrt_barge_ins",
+            "What was said over the bot, by what it was taken for.",
+            ["kind", "reason"],
+            registry=registry,
+        )
+        self._announced = Counter("tomrt_announced", "Times the caller was asked to wait.", ["kind"], registry=registry)
+        self._tools = Counter("tomrt_tool_uses", "Uses of tools, by outcome.", ["outcome"], registry=registry)
         self._actions = Counter("tomrt_actions", "Actions that replies asked for.", registry=registry)
         self._dropped = Counter("tomrt_dropped", "What bounded buffers dropped.", ["buffer"], registry=registry)
         self._door = Counter("tomrt_door", "What happened at the front door.", ["what", "kind"], registry=registry)
@@ -74,29 +98,49 @@ class Metrics:
 
     def put(self, happening: Happening) -> None:
         """Count *happening*."""
+        self._count_call(happening)
+        self._count_turn(happening)
+        self._count_reply(happening)
+
+    def _count_call(self, happening: Happening) -> None:
         match happening:
             case CallStarted():
                 self._calls.inc()
             case CallEnded():
                 self._call_ended(happening)
+            case ActionRequested():
+                self._actions.inc()
+            case ToolEnded():
+                self._tools.labels(happening.outcome.value).inc()
+
+    def _count_turn(self, happening: Happening) -> None:
+        match happening:
             case TurnEnded():
                 self._turns.labels(happening.reason).inc()
+                if happening.hangover_ms is not None:
+                    self._hangover.observe(happening.hangover_ms / 1000.0)
             case TurnWithdrawn():
                 self._turns.labels("withdrawn").inc()
             case Understood() if not happening.text:
                 self._misheard.inc()
+            case BargeInJudged():
+                kind = "interruption" if happening.interruption else "resumed"
+                self._judged.labels(kind, happening.reason).inc()
+
+    def _count_reply(self, happening: Happening) -> None:
+        match happening:
+            case ReplyStarted() if happening.draft:
+                self._drafts.labels("drafted").inc()
+            case ReplyConfirmed():
+                self._drafts.labels("confirmed").inc()
             case ReplyAudible() if happening.response_ms is not None:
                 self._response.observe(happening.response_ms / 1000.0)
             case ReplyYielded():
-                self._yields.labels("yielded").inc()
-            case ReplyResumed():
-                self._yields.labels("resumed").inc()
-            case ReplyEnded():
+                self._yields.inc()
+            case ReplyEnded() if not happening.draft:
                 self._replies.labels(happening.outcome.value).inc()
-            case ActionRequested():
-                self._actions.inc()
-            case _:
-                pass
+            case Announced():
+                self._announced.labels(happening.kind).inc()
 
     def _call_ended(self, ended: CallEnded) -> None:
         self._calls.dec()

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from tomrt.events import (
     ActionRequested,
+    Announced,
+    BargeInJudged,
     CallEnded,
     CallInfo,
     Happening,
@@ -14,6 +16,7 @@ from tomrt.events import (
     ReplyEnded,
     ReplyResumed,
     ReplyYielded,
+    TurnEnded,
     TurnOpened,
     Understood,
 )
@@ -89,6 +92,15 @@ def _event(happening: Happening) -> dict[str, object] | None:
     match happening:
         case TurnOpened(turn=turn):
             event = {"type": "speech", "turn": turn}
+        case TurnEnded(turn=turn):
+            event = {
+                "type": "turn",
+                "turn": turn,
+                "start_ms": happening.start_ms,
+                "end_ms": happening.end_ms,
+                "reason": happening.reason,
+                "hangover_ms": happening.hangover_ms,
+            }
         case Understood(turn=turn, text=text):
             event = {"type": "understood", "turn": turn, "text": text}
         case ReplyAudible(reply=reply, turn=turn, response_ms=response_ms):
@@ -97,7 +109,18 @@ def _event(happening: Happening) -> dict[str, object] | None:
             event = {"type": "hold", "reply": reply}
         case ReplyResumed(reply=reply):
             event = {"type": "resume", "reply": reply}
-        case ReplyEnded():
+        case BargeInJudged(reply=reply, turn=turn):
+            event = {
+                "type": "judged",
+                "reply": reply,
+                "turn": turn,
+                "interruption": happening.interruption,
+                "reason": happening.reason,
+                "after_ms": round(happening.after_ms, 1),
+            }
+        case Announced(reply=reply, turn=turn, kind=kind):
+            event = {"type": "announced", "reply": reply, "turn": turn, "kind": kind}
+        case ReplyEnded(draft=False):
             event = {
                 "type": "answered",
                 "turn": happening.turn,

@@ -27,16 +27,17 @@ MAY_IMPORT = {
     "engines": GROUND | {"engines", "audio", "wire", "dialogue"},
     "gateway": GROUND | {"gateway", "audio", "wire", "security", "observe"},
     "caller": GROUND | {"caller", "audio", "wire", "engines", "security"},
+    "simulation": GROUND | {"simulation", "audio", "turns", "dialogue", "call", "engines"},
     "banner": GROUND | {"engines"},
     "app": {"*"},
     "__init__": set(),
-    "__main__": GROUND | {"app", "caller"},
+    "__main__": GROUND | {"app", "caller", "simulation"},
 }
 PURE = {"_dsp", "audio", "wire", "turns", "dialogue"}
 FORBIDDEN_IN_PURE = {"trio", "socket", "asyncio", "threading", "time"}
 NURSERIES = {
     "app.py", "call/session.py", "engines/workers.py", "gateway/front_door.py", "gateway/call_door.py",
-    "gateway/http.py", "caller/line.py",
+    "gateway/http.py", "caller/line.py", "simulation/world.py",
 }  # fmt: skip
 
 

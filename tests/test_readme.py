@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from attrs import fields
 
-from tomrt.__main__ import _call_parser, _serve_parser
+from tomrt.__main__ import _call_parser, _serve_parser, _sim_parser
 from tomrt.settings import sections
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-OPTIONS = {option for parser in (_serve_parser(), _call_parser()) for option in parser._option_string_actions}
+PARSERS = (_serve_parser(), _call_parser(), _sim_parser())
+OPTIONS = {option for parser in PARSERS for option in parser._option_string_actions}
 KEYS = {f"{name}.{each.name}" for name, section in sections() for each in fields(section)}
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``python -m tomrt`` serves, ``python -m tomrt call`` places a call.
+"""The command line: ``python -m tomrt`` serves, ``... call`` places a call, ``... sim`` simulates calls.
 
 What a command needs is imported when it runs, so that help and mistakes are told at once.
 """
@@ -27,6 +27,7 @@ SERVE_EXAMPLES = f"""\
 commands:
   serve                        start the service (the default)
   call                         place a call to it, as a switch does; see: python -m tomrt call --help
+  sim                          simulate calls in which things go wrong; see: python -m tomrt sim --help
 
 examples:
   python -m tomrt
@@ -49,6 +50,17 @@ examples:
 {EXIT_CODES}
 """
 
+SIM_EXAMPLES = """\
+A seed stands for a whole call: its line, settings, caller, faults. The same seed gives the same record, byte for byte.
+
+examples:
+  python -m tomrt sim --seed 42 --shrink
+  python -m tomrt sim --seed 42 --schedules 20
+  python -m tomrt sim --seeds 0-9999 --jobs 2
+
+exit codes: 0 everything held, 1 something did not, 2 usage
+"""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line *argv* (``sys.argv`` without the program) and return the exit code."""
@@ -56,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments[:1] == ["call"]:
             return _call(_call_parser().parse_args(arguments[1:]))
+        if arguments[:1] == ["sim"]:
+            return _sim(_sim_parser().parse_args(arguments[1:]))
         return _serve(_serve_parser().parse_args(arguments[1:] if arguments[:1] == ["serve"] else arguments))
     except _TOLD as error:
         return _tell(error)
@@ -93,7 +107,10 @@ def _tell(error: BaseException) -> int:
 def _serve_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tomrt",
-        usage="python -m tomrt [serve] [--config FILE] [--check] [--explain-settings] [--json] [--version] | call ...",
+        usage=(
+            "python -m tomrt [serve] [--config FILE] [--check] [--explain-settings] [--json] [--version]\n"
+            "       python -m tomrt call ... | sim ..."
+        ),
         description="Answer telephone calls on this machine.",
         epilog=SERVE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -216,6 +233,67 @@ def _call(arguments: argparse.Namespace) -> int:
         json=arguments.json,
     )
     return trio.run(run, command)
+
+
+# --- sim -------------------------------------------------------------------------------------------------------------
+
+
+def _sim_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tomrt sim",
+        usage="python -m tomrt sim (--seed N | --seeds A-B) [options]",
+        description="Hold simulated calls in which things go wrong, and check what must hold in every call.",
+        epilog=SIM_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    seeds = parser.add_mutually_exclusive_group(required=True)
+    seeds.add_argument("--seed", type=_seed, dest="seeds", metavar="N", help="replay the call of seed N")
+    seeds.add_argument("--seeds", type=_seeds, metavar="A-B", help="run the calls of the seeds from A to B")
+    add = parser.add_argument
+    add("--shrink", action="store_true", help="take away from the first call that fails all that is not needed")
+    add("--schedules", type=_count, default=1, metavar="K", help="run each call under K task orders (default: 1)")
+    add("--jobs", type=_count, default=1, metavar="J", help="use J processes (default: 1)")
+    add("--first", action="store_true", help="stop at the first call that fails")
+    add("--log", action="store_true", help="print whole records, each line of them")
+    add("--json", action="store_true", help="print what was found as one JSON line")
+    return parser
+
+
+def _seeds(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    if int(last) < int(first):
+        raise ValueError(text)
+    return int(first), int(last)
+
+
+def _seed(text: str) -> tuple[int, int]:
+    return abs(int(text)), abs(int(text))
+
+
+def _count(text: str) -> int:
+    if not 1 <= int(text) <= 1_000:
+        raise ValueError(text)
+    return int(text)
+
+
+_seeds.__name__, _seed.__name__, _count.__name__ = "range A-B of seeds", "seed", "number from 1 to 1000"
+
+
+def _sim(arguments: argparse.Namespace) -> int:
+    from tomrt.simulation.command import SimCommand, run  # noqa: PLC0415 - costs time that help and mistakes need not
+
+    first, last = arguments.seeds
+    command = SimCommand(
+        first=first,
+        last=last,
+        schedules=arguments.schedules,
+        jobs=arguments.jobs,
+        small=arguments.shrink,
+        stops=arguments.first,
+        json=arguments.json,
+        log=arguments.log,
+    )
+    return run(command)
 
 
 if __name__ == "__main__":

@@ -22,12 +22,28 @@ import numpy as np
 from attrs import field, frozen
 from attrs.validators import in_
 
-__all__ = ["Row", "Section", "generator", "interleaved", "machine", "main", "show", "to_json", "versions"]
+__all__ = [
+    "BenchmarkError",
+    "Row",
+    "Section",
+    "generator",
+    "interleaved",
+    "machine",
+    "main",
+    "show",
+    "to_json",
+    "versions",
+]
 
 _SEED = 2026
 _PACKAGES = ("tomrt", "numpy", "cython")
 
 Section = Callable[[bool], "Sequence[Row]"]
+Sections = Mapping[str, Section]
+
+
+class BenchmarkError(Exception):
+    """Nothing could be measured; one sentence says why."""
 
 
 @frozen
@@ -228,37 +244,46 @@ def _figure(value: float | None) -> str:
 
 def main(
     name: str,
-    sections: Mapping[str, Section],
+    sections: Sections | Callable[[argparse.Namespace], Sections],
     *,
     packages: Sequence[str] = (),
+    options: Callable[[argparse.ArgumentParser], None] | None = None,
     arguments: Sequence[str] | None = None,
 ) -> int:
     """Run a benchmark from the command line.
 
     Args:
         name: Its module's name without ``bench.``.
-        sections: Functions ``rows(quick)`` by title; a title names the input too.
+        sections: Functions ``rows(quick)`` by title; a title names the input too. A function makes them of the
+            arguments.
         packages: Peers whose versions belong in the report.
+        options: Adds arguments of this benchmark's own.
         arguments: Instead of ``sys.argv[1:]``.
 
     Returns:
-        The exit code: 1 where a bound is missed, else 0.
+        The exit code: 1 where a bound is missed, 2 where nothing could be measured, else 0.
     """
     parser = argparse.ArgumentParser(prog=f"python -m bench.{name}")
     parser.add_argument("--quick", action="store_true", help="end within 45 seconds; figures are coarser")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the run to FILE")
     parser.add_argument("--seed", type=int, default=_SEED, help=f"of all random input (default {_SEED})")
     parser.add_argument("--only", metavar="WORD", default="", help="run only the sections whose title contains WORD")
+    if options is not None:
+        options(parser)
     chosen = parser.parse_args(arguments)
     _Run.seed = chosen.seed
     found = versions(*_PACKAGES, *packages)
     _say("; ".join(f"{key} {said}" for key, said in machine().items()))
     _say("; ".join(f"{key} {said}" for key, said in found.items()) + f"; seed {chosen.seed}")
     rows: list[Row] = []
-    for title, section in sections.items():
+    for title, section in (sections(chosen) if callable(sections) else sections).items():
         if chosen.only.lower() in title.lower():
             begun = time.perf_counter()
-            measured = section(chosen.quick)
+            try:
+                measured = section(chosen.quick)
+            except BenchmarkError as failure:
+                sys.stderr.write(f"bench.{name}: {title}: {failure}\n")
+                return 2
             _say(f"\n{title} ({time.perf_counter() - begun:.1f} s)\n{show(measured)}")
             rows += measured
     if chosen.json:

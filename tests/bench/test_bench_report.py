@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bench.report import Row, generator, interleaved, main, show, to_json
+from bench.report import BenchmarkError, Row, generator, interleaved, main, show, to_json
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,25 @@ def test_main(value, code, tmp_path, capsys):
     assert main("x", {"One": rows, "Two": rows}, arguments=["--only", "two"]) == code
     assert len(drawn) == 3
     assert "thing" in capsys.readouterr().out
+
+
+def test_a_benchmark_has_arguments_of_its_own(capsys):
+    """A benchmark may add arguments, and make its sections of them."""
+    code = main(
+        "none",
+        lambda chosen: {f"Times {chosen.times}": lambda _: [Row("a", chosen.times, "ms", bound=3)]},
+        options=lambda parser: parser.add_argument("--times", type=int),
+        arguments=["--times", "4"],
+    )
+    assert code == 1
+    assert "Times 4" in capsys.readouterr().out
+
+
+def test_nothing_could_be_measured(capsys):
+    """A benchmark that fails says so in one sentence, and its exit code differs from that of a missed bound."""
+
+    def fails(_):
+        raise BenchmarkError("The service did not start.")
+
+    assert main("none", {"Section": fails}, arguments=[]) == 2
+    assert capsys.readouterr().err == "bench.none: Section: The service did not start.\n"

@@ -223,7 +223,13 @@ class Turns:
     decide_ms: int = _number(
         500, "Within this the assistant, having fallen silent, gives up the floor or goes on.", 20, 500
     )
-    resume_silence_ms: int = _number(200, "So much silence after a short sound lets the assistant go on.", 20, 500)
+    resume_silence_ms: int = _number(
+        200,
+        "So much silence after a click, or after what is clearly no interruption, lets the assistant go on; after a word "
+        "it waits for decide_ms.",
+        20,
+        500,
+    )
     nearly_done_ms: int = _number(
         800, "Interrupted with less than this left to say, the assistant does not go on.", 0, 10_000
     )

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from attrs import evolve
 from caller_lines import LEAD_S, after, caller, listen, noise, samples, sixteen_bits
 from spoken_sentences import OURS, THEIRS, spoken
 
@@ -85,6 +86,42 @@ def test_a_restless_background_is_learnt():
         crowd += np.roll(np.tile(voice, 60)[: len(crowd)], 7919 * number)
     line = sixteen_bits(crowd + noise(-66.0, 20.0))
     assert listen(line).yields <= 3
+
+
+def test_a_knock_makes_no_line_restless():
+    """Who speaks after two knocks in noise is heard as soon as without them."""
+    knock = np.random.default_rng(5).normal(0, 9000, 400) * np.exp(-np.arange(400) / 60)
+    line = np.frombuffer(caller(floor_dbfs=-45.0), "<i2").astype(float)
+    for at_s in (0.8, 1.3):
+        line[int(8000 * at_s) :][:400] += knock
+    assert listen(sixteen_bits(line)).first_ms(onset_s()) <= 80
+
+
+def test_a_closure_sounds():
+    """The closure of a stop within a word is no silence: what goes on behind it still sounds."""
+    word = samples(spoken(THEIRS), -22.0)[:6400]
+    begin = int(np.flatnonzero(np.abs(word) > 300)[0])
+    stop = begin + 1600 + int(np.argmax(np.abs(word[begin + 1600 : begin + 3200])))
+    gapped = np.concatenate([word[:stop], word[stop : stop + 400] * 0.02, word[stop:]])
+    heard = listen(sixteen_bits(after(gapped, LEAD_S, 4.0) + noise(-45.0, 4.0)))
+    frame = int(50 * (LEAD_S + stop / 8000))
+    assert all(sound.sounding for sound in heard.sounds[frame - 2 : frame + 5])
+
+
+def test_silero_is_asked_about_what_stands_out():
+    """A voice that the detector takes for nothing is found by Silero, which costs it 300 ms at most."""
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+    pytest.importorskip("faster_whisper.vad", reason="needs the model in faster-whisper")
+    deaf = evolve(sensitivity("mittel"), calm=9.0, restless=9.0)
+    ingress = Ingress(8000)
+    overhearing, pcm = Overhearing(ingress, sensitivity=deaf), caller()
+    speech = []
+    for at in range(0, len(pcm), 320):
+        (report,) = ingress.push(pcm[at : at + 320])
+        overhearing.sent(bytes(320))
+        speech.append(overhearing.frame(report, pcm[at : at + 320], bot_audible=True).speech)
+    found_ms = 20 * (speech.index(True) - int(onset_s() * 50))
+    assert 0 < found_ms <= 300
 
 
 @pytest.mark.parametrize("word", ["sehr_niedrig", "niedrig", "mittel", "hoch"])

@@ -124,14 +124,14 @@ CELLS = {
     ("speaking guarded", "over"): (t.Idle(3), ()),
 }
 JUDGED = {
-    ("held, long", "silence"): ("cut", Reason.SPEECH),
+    ("held, long", "silence"): ("overheard", None),
     ("held, short", "silence"): ("resumed", Reason.TOO_SHORT),
     ("held, overdue", "speech"): ("cut", Reason.SPEECH),
-    ("held, overdue", "silence"): ("cut", Reason.SPEECH),
+    ("held, overdue", "silence"): ("resumed", Reason.TOO_SHORT),
     ("held, overdue", "backchannel"): ("cut", Reason.SPEECH),  # and still speaking
     ("held, overdue", "tick"): ("cut", Reason.SPEECH),
     ("held, taking back", "speech"): ("cut", Reason.SPEECH),
-    ("held, taking back", "silence"): ("cut", Reason.SPEECH),
+    ("held, taking back", "silence"): ("resumed", Reason.TOO_SHORT),
     ("held, taking back", "backchannel"): ("cut", Reason.SPEECH),
     ("held, taking back", "tick"): ("cut", Reason.SPEECH),
     ("held, short", "backchannel"): ("resumed", Reason.BACKCHANNEL),

@@ -2,8 +2,9 @@
 
 Evidence is the onset detector's. How much of it begins speech depends on where the call takes place: on a line with
 nothing or a steady noise little is enough; where the level comes and goes without the caller (talk, music, tones) it
-must be surer, and also just after the caller spoke, when the detector still expects more. What is like our own voice is
-none. A burst of sound is described by Silero and by its timbre: that tells a cough or an "mhm" from an interruption.
+must be surer, and also just after the caller spoke, when the detector still expects more. What stands out of a steady
+noise and is not speech to the detector is shown to Silero all the same. What is like our own voice is none. A burst of
+sound is described by Silero and by its timbre: that tells a cough or an "mhm" from an interruption.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ __all__ = ["SENSITIVITIES", "Overhearing", "Sensitivity", "SensitivityName", "se
 
 SensitivityName = Literal["sehr_niedrig", "niedrig", "mittel", "hoch"]
 
-BLOCK_FRAMES, BLOCKS = 5, 25
-"""A background is known by the levels of its last 25 tenths of a second in which the caller was silent ..."""
+BLOCK_FRAMES, BLOCKS = 5, 15
+"""A background is known by the levels of its last 15 tenths of a second in which the caller was silent ..."""
 
 LOUDEST_BLOCKS = 2
 """... without the loudest of them, which are a knock ..."""
 
-UNSTEADY_DB, STEADY_DB = 0.9, 0.9
-"""... and is unsteady if these are on average so far from their median, until it is nearer: 19 of 20 times a car is at
-0.8 at most, and talk and music at 1.1 at least."""
+UNSTEADY_DB, STEADY_DB = 0.95, 0.65
+"""... and is unsteady if these are on average so far from their median, until they are nearer: 19 of 20 times
+a car is at 0.8 at most and white noise at 0.3, and talk and music are at 1.0 at least."""
 
 TAIL_FRAMES = 15
 """So long after speech a room still sounds of it."""
@@ -65,12 +66,22 @@ STANDS_OUT_DB, STANDS_OUT_FRAMES, SURELY = 8.0, 4, 0.5
 """On a steady line Silero is asked about what stands out by so much for 80 ms and is not speech to the detector; if it
 is so sure of a voice, that is believed."""
 
+LATE_FRAMES = 8
+"""What has stood out for longer before it was like speech is rather music, or noise, that begins."""
+
 NO_VOICE, JUDGED_FRAMES = 0.3, 25
 """What Silero was not so sure of within 500 ms is nobody, however long it goes on ..."""
 
 STRIKES, STRIKE_KEPT = 2.4, 0.9990
 WARNED_FRAMES = 2250
-"""... and after three such sounds within some ten seconds the line is restless for 45 s."""
+"""... and after three such sounds within some ten seconds the line is restless for 45 s, ..."""
+
+RECENTLY_FRAMES = 500
+"""... or after one within ten seconds of its being unsteady, as music is whose notes pass for speech and whose pauses
+are steady; ..."""
+
+PLAIN_VOICE = 0.8
+"""... until there is a voice of which Silero is so sure."""
 
 
 @frozen(kw_only=True)
@@ -97,8 +108,8 @@ class Sensitivity:
 SENSITIVITIES: dict[SensitivityName, Sensitivity] = {
     "sehr_niedrig": Sensitivity(calm=5.0, restless=6.0, restless_voice=0.5, voice=0.5, echo=0.4),
     "niedrig": Sensitivity(calm=4.0, restless=5.0, restless_voice=0.4, voice=0.2, echo=0.45),
-    "mittel": Sensitivity(calm=2.0, restless=3.0, restless_voice=0.15),
-    "hoch": Sensitivity(calm=1.0, restless=2.5, restless_voice=0.1),
+    "mittel": Sensitivity(calm=2.0, restless=4.0, restless_voice=0.3),
+    "hoch": Sensitivity(calm=1.0, restless=3.0, restless_voice=0.15),
 }
 """The operator's setting ``barge_in_sensitivity``."""
 
@@ -121,6 +132,7 @@ class _Background:
 
     unsteady: bool = False
     median_db: float = 0.0
+    since_unsteady: int = RECENTLY_FRAMES
     strikes: float = 0.0
     warned: int = 0
     _sum_db: float = 0.0
@@ -135,26 +147,30 @@ class _Background:
             return
         self._blocks_db.append(self._sum_db / BLOCK_FRAMES)
         self._sum_db, self._frames = 0.0, 0
-        levels_db = sorted(self._blocks_db)[: -LOUDEST_BLOCKS]
+        levels_db = sorted(self._blocks_db)[:-LOUDEST_BLOCKS]
         if len(levels_db) > LOUDEST_BLOCKS:
             self.median_db = levels_db[len(levels_db) // 2]
             off_db = sum(abs(level_db - self.median_db) for level_db in levels_db)
             self.unsteady = off_db > (STEADY_DB if self.unsteady else UNSTEADY_DB) * len(levels_db)
+            self.since_unsteady = 0 if self.unsteady else self.since_unsteady
 
     def pass_by(self) -> None:
         """Let a frame's time go by."""
         self.warned = max(self.warned - 1, 0)
         self.strikes *= STRIKE_KEPT
+        self.since_unsteady += 1
 
     def strike(self) -> None:
         """Take note of a sound that was believed, and was no voice."""
         self.strikes += 1
-        if self.strikes >= STRIKES:
+        if self.strikes >= STRIKES or self.since_unsteady < RECENTLY_FRAMES:
             self.warned = WARNED_FRAMES
 
-    def voiced(self) -> None:
-        """Take note of a sound that was believed, and was a voice."""
+    def voiced(self, voice: float) -> None:
+        """Take note of a sound that was a voice, so surely."""
         self.strikes = 0.0
+        if voice >= PLAIN_VOICE:
+            self.warned = 0
 
     @property
     def restless(self) -> bool:
@@ -239,10 +255,15 @@ class Overhearing:
 
     def _needed(self, index: int) -> float:
         """Return the evidence that begins speech now."""
-        needed = self.sensitivity.restless if self._background.restless else self.sensitivity.calm
+        needed = self.sensitivity.restless if self._is_careful else self.sensitivity.calm
         if self._since_speech < EXPECTING_FRAMES or index < FIRST_FRAMES:
             needed += EXPECTING
         return needed
+
+    @property
+    def _is_careful(self) -> bool:
+        """Whether more evidence is asked for: on a restless line, and when what is heard did not begin as a voice."""
+        return self._background.restless or self._standing_out > LATE_FRAMES
 
     @property
     def _is_remarkable(self) -> bool:
@@ -306,7 +327,7 @@ class Overhearing:
             self._quiet = BURST_FRAMES
         elif self._burst is not None:
             self._since_voice = 0
-            self._background.voiced()
+            self._background.voiced(self._burst.voice)
         self._burst = None
 
     def _decide(self, begins: bool, *, asked: bool) -> None:
@@ -314,7 +335,7 @@ class Overhearing:
         self._wanted = (self._wanted or begins) and self._quiet < RELEASE_FRAMES
         if self._speech:
             self._since_speech = 0
-        wanted = self.sensitivity.restless_voice if self._background.restless else self.sensitivity.voice
+        wanted = self.sensitivity.restless_voice if self._is_careful else self.sensitivity.voice
         known = self._burst is not None and self._burst.voice >= wanted
         self._speech = self._wanted and (self._speech or known or not asked or self._model is None)
         if self._speech and self._burst is not None:

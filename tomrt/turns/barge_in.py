@@ -1,9 +1,10 @@
 """Is it an interruption?  Decided from what was heard since the bot fell silent.
 
 The bot is silent while this is open, so waiting costs the caller nothing: what is clear is decided at once, all else at
-the deadline. In the order of their weight: words that take the floor; sounds that are nobody's turn (our own echo, what
-is no voice, a hum); an answer to a question that was nearly out; backchannels by their words; and for the rest how long
-it was, and whether it still goes on.
+the deadline; silence behind a word is not clear, since the next word may follow ("no, I meant"). In the order of their
+weight: words that take the floor; sounds that are nobody's turn (our own echo, what is no voice, a hum); an answer to a
+question that was nearly out; backchannels by their words; and for the rest how long it was, and whether it still goes
+on.
 """
 
 from __future__ import annotations
@@ -132,11 +133,12 @@ class BargeIn:
         commit_speech_ms: So much speech in two bursts is an interruption. A single one that is over must have been
             ``OVER_FACTOR`` times as long, since only its words tell it from a backchannel; one that goes on when it is
             decided need not be long.
-        resume_silence_ms: After this much silence it is over; stops and breaths within speech are shorter.
+        resume_silence_ms: After this much silence what is clearly no interruption, or no more than a click, is resumed,
+            and what answers a question that was nearly out is the answer.
         decide_ms: Decided at the latest this long after the yield.
         nearly_done_ms: With less than this left to say, speech is an answer rather than a backchannel.
         echo_similarity: Sound this like our own, 0 to 1, is our echo.
-        hum_likeness: Sound this like a hum, 0 to 1, is one.
+        hum_likeness: Sound this like a hum, 0 to 1, is one. What goes on at the deadline has a quarter of the doubt.
         voice_least: What was at no time this surely a voice, 0 to 1, is none.
         words_trusted: The recogniser can be believed: it tells words from noise, and one word from another. One that
             has to choose among a few phrases cannot.

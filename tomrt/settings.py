@@ -225,8 +225,8 @@ class Turns:
     )
     resume_silence_ms: int = _number(
         200,
-        "So much silence after a click, or after what is clearly no interruption, lets the assistant go on; after a word "
-        "it waits for decide_ms.",
+        "So much silence after a click, or what is clearly no interruption, lets the assistant go on; after a word it "
+        "waits for decide_ms.",
         20,
         500,
     )

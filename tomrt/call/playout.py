@@ -193,7 +193,7 @@ class Playout:
     def due(self) -> float:
         """Clock time at which ``tick`` has something to do; infinity when only new audio changes that."""
         if self._fade:
-            return self._play_end
+            return float("-inf")
         if self.reply is None or self.held or self.gated:
             return NEVER
         if self._next_length():
@@ -306,9 +306,8 @@ class Playout:
             ahead = self._samples(self._cursor, min(self._cursor + self._frame, self.ledger.produced))
             self._fade = fade_out(ahead, self.rate_hz * self.fade_ms // 1000).ljust(2 * self._frame, b"\0")
 
-    def _take_fade(self, now: float) -> Chunk | None:
-        if now < self._play_end - EPSILON_S:
-            return None
+    def _take_fade(self, now: float) -> Chunk:
+        """The last frame does not wait for its place on the grid: nothing follows it, so it cannot pile up."""
         fade, self._fade = self._fade, b""
         plays_at = max(self._play_end, now)
         self._play_end = plays_at + FRAME_MS / 1000

@@ -64,6 +64,9 @@ ASK_BEFORE_MS = 120.0
 STALE_MS = 80.0
 """Words of which more was said than this since they were looked at are no longer known to be a backchannel."""
 
+CLEAR_SNR_DB = 20.0
+"""A recogniser that chooses among a few phrases takes every third backchannel for another word at 15 dB."""
+
 RELEASE_MS = 120.0
 """Silence is not longer than this while speech is flagged (the flag has some 80 ms of release); and shorter silence,
 as in the stops of words, belongs to the speech around it."""
@@ -282,6 +285,8 @@ def worded(evidence: Evidence, words: Words) -> Evidence:
 def decide(evidence: Evidence, now: float, knobs: BargeIn) -> Judgement:
     """Return the verdict on *evidence* at clock time *now* (seconds), with its reason."""
     words = evidence.standing_words
+    if not knobs.words_trusted and evidence.mean_snr_db < CLEAR_SNR_DB:
+        words = Words.UNKNOWN
     if words is Words.FLOOR and knobs.words_trusted:
         return Judgement(Verdict.COMMIT, Reason.WORDS)
     due = _left_ms(evidence, now, knobs) <= 0.0

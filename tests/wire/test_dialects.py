@@ -104,9 +104,7 @@ UNTOLD = [
     StateChanged(call_id="c", at=0.0, state="listening"),
     ReplyStarted(call_id="c", at=0.0, reply=1, turn=0),
     ReplyConfirmed(call_id="c", at=0.0, reply=1, turn=1),
-    ReplyEnded(
-        call_id="c", at=1.0, reply=2, turn=1, outcome=ReplyOutcome.CANCELLED, text="a b", heard="", draft=True
-    ),
+    ReplyEnded(call_id="c", at=1.0, reply=2, turn=1, outcome=ReplyOutcome.CANCELLED, text="a b", heard="", draft=True),
     ToolStarted(call_id="c", at=0.0, reply=1, use=1, name="find"),
     ToolEnded(call_id="c", at=0.0, reply=1, use=1, name="find", outcome=ToolOutcome.DONE),
 ]

@@ -23,6 +23,9 @@ COUNTS_FROM_MS = 64.0
 LONGEST_LOOK_MS = 1500.0
 """After that the caller has the floor, or never will."""
 
+CERTAIN_VOICE = 0.9
+"""Nobody asks for more, and a look is the dearest thing in a frame."""
+
 RING_LAG_MS = 3.0
 """An 8 kHz line's ring is so far behind."""
 
@@ -73,7 +76,7 @@ class Burst:
 
     def follow(self, end_ms: float) -> None:
         """Let the model hear what the line said up to *end_ms*."""
-        if self._model is None or end_ms - self.began_ms > LONGEST_LOOK_MS:
+        if self._model is None or self._voice >= CERTAIN_VOICE or end_ms - self.began_ms > LONGEST_LOOK_MS:
             return
         counts_from_ms = self.began_ms - FRAME_MS - COUNTS_FROM_MS
         for stop_ms in (counts_from_ms, end_ms - RING_LAG_MS):

@@ -44,7 +44,7 @@ class Hearing:
         """Hear until the line closes; return how it did."""
         while True:
             event: LineEvent | None = None
-            with trio.move_on_at(min(self.taking.deadline, self.deadline())):
+            with trio.CancelScope(deadline=min(self.taking.deadline, self.deadline())):
                 event = await self.transport.receive()
             if isinstance(event, LineClosed):
                 return event

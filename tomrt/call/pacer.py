@@ -43,7 +43,7 @@ class Pacer:
             await self._send_what_is_due()
             moved, self._moved = self._moved, trio.Event()
             moved.set()
-            with trio.move_on_at(self.playout.due):
+            with trio.CancelScope(deadline=self.playout.due):
                 await self._wake.wait()
             self._wake = trio.Event()
 

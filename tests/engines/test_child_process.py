@@ -4,11 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 
 import pytest
 import trio
-from fakes.processes import descriptors, ended, gone, settled
+from fakes.processes import descriptors, ended, gone, settled, threads
 
 from tomrt.engines.child_process import ChildProcess
 from tomrt.engines.sphinx_messages import Answer, Request, SetUp, packed, unpacked
@@ -20,7 +19,7 @@ GRAMMARS = {"any": "#JSGF V1.0;\ngrammar any;\npublic <utterance> = goodbye;\n"}
 
 async def test_answers_and_ends():
     """It is asked and answers; closing ends it, its thread and its descriptors, and may be done twice."""
-    before = threading.active_count(), descriptors()
+    before = threads(), descriptors()
     child = ChildProcess(MODULE)
     assert unpacked(child.ask(packed(SetUp(GRAMMARS, {}))), Answer) == Answer()
     assert child.alive
@@ -28,7 +27,7 @@ async def test_answers_and_ends():
     await child.aclose()
     assert gone(child.pid)
     assert not child.alive
-    assert (threading.active_count(), descriptors()) == before
+    assert (threads(), descriptors()) == before
 
 
 async def test_death_is_noticed_and_leaves_no_zombie():

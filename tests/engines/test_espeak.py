@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import array
-import threading
 
 import pytest
 import trio
+from fakes.processes import threads
 
 from tomrt.engines.espeak import Espeak
 from tomrt.engines.pieces import MAX_TEXT_CHARS
@@ -155,13 +155,13 @@ def test_speed_out_of_range(wpm):
 
 async def test_last_voice_ends_the_thread():
     """The shared thread stays while a voice is open and is gone after the last; closing twice is harmless."""
-    before = threading.active_count()
+    assert threads("tomrt-espeak") == 0
     first, second = Espeak(), Espeak("de")
-    assert threading.active_count() == before + 1
+    assert threads("tomrt-espeak") == 1
     await first.aclose()
     await first.aclose()
     assert seconds(await spoken(second, "Guten Tag.")) > 0.3
     await second.aclose()
-    assert threading.active_count() == before
+    assert threads("tomrt-espeak") == 0
     with pytest.raises(EngineError, match="closed"):
         await spoken(second, "Guten Tag.")

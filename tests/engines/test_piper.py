@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import array
-import threading
 
 import pytest
 import trio
+from fakes.processes import threads
 from trio.testing import wait_all_tasks_blocked
 
 from tomrt.errors import EngineError
@@ -71,14 +71,14 @@ async def test_odd_texts(piper, text):
 
 async def test_cancelled_inside_a_sentence(tmp_path):
     """A sentence is stopped inside the network when its caller leaves: its thread does not compute on to the end."""
-    before = threading.active_count()
+    before = threads()
     voice = Piper(build_voice(tmp_path / "slow.onnx", slow=1000))  # some 30 s of work, closing waits for 2 s of it
     send, _receive = trio.open_memory_channel(10_000)
     with trio.move_on_after(0.1) as scope:  # real time: no event tells that the network has begun
         await voice.speak(HELLO, send)
     assert scope.cancelled_caught
     await voice.aclose()
-    assert threading.active_count() == before
+    assert threads() == before
 
 
 async def test_voice_works_after_a_cancelled_sentence(tmp_path):
@@ -96,10 +96,10 @@ async def test_voice_works_after_a_cancelled_sentence(tmp_path):
 
 async def test_thread_ends(tmp_path):
     """Closing ends the voice's thread."""
-    before = threading.active_count()
+    before = threads()
     voice = Piper(build_voice(tmp_path / "voice.onnx"))
     await voice.aclose()
-    assert threading.active_count() == before
+    assert threads() == before
     with pytest.raises(EngineError, match="piper engine is closed"):
         await spoken(voice, HELLO)
 

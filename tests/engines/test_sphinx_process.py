@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 import trio
-from fakes.processes import busy_s, children, descriptors, ended, gone, settled
+from fakes.processes import busy_s, children, descriptors, ended, gone, settled, threads
 from fakes.service import running_process
 from fakes.speech import silence, speech
 
@@ -84,7 +84,7 @@ async def test_cancelled_requests_leave_the_process_in_order():
 
 async def test_closing_ends_everything():
     """Closing, with a request under way, fails that and leaves no process, thread or descriptor; twice is harmless."""
-    before = threading.active_count(), descriptors()
+    before = threads(), descriptors()
     sphinx, failures = Sphinx(GRAMMARS, "any"), []
 
     async def long() -> None:
@@ -101,7 +101,7 @@ async def test_closing_ends_everything():
         await sphinx.aclose()
     assert len(failures) == 1
     assert gone(sphinx.pid)
-    assert (threading.active_count(), descriptors()) == before
+    assert (threads(), descriptors()) == before
     with pytest.raises(EngineError, match="closed"):
         await sphinx.transcribe(SHORT)
 
@@ -120,10 +120,10 @@ async def test_stuck_process_does_not_hold_the_close():
 
 def test_refused_set_up_leaves_nothing():
     """A recogniser that cannot be made leaves no process, thread or descriptor."""
-    before = threading.active_count(), descriptors(), len(children(os.getpid()))
+    before = threads(), descriptors(), len(children(os.getpid()))
     with pytest.raises(EngineError):
         Sphinx({"any": "#JSGF V1.0;\ngrammar any;\npublic <u> = ((call;\n"}, "any")
-    assert (threading.active_count(), descriptors(), len(children(os.getpid()))) == before
+    assert (threads(), descriptors(), len(children(os.getpid()))) == before
 
 
 async def test_overlong_audio_is_refused():

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import array
 import math
-import threading
 
 import pytest
 import trio
+from fakes.processes import threads
 
 from tomrt.errors import EngineError, MisuseError
 from tomrt.events import Transcript
@@ -121,10 +121,10 @@ async def test_cancelled_caller_leaves_and_the_next_is_served(whisper):
 
 async def test_thread_ends(english):
     """Closing ends the recogniser's thread."""
-    before = threading.active_count()
+    before = threads()
     whisper = Whisper(english, device="cpu")
     await whisper.aclose()
-    assert threading.active_count() == before
+    assert threads() == before
 
 
 @pytest.mark.parametrize("name", ["model.bin", "config.json", "tokenizer.json", "vocabulary.json"])

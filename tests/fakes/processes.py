@@ -1,12 +1,13 @@
 """Looking at other processes through /proc, for tests of those that we start."""
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import trio
 
-__all__ = ["busy_s", "children", "descriptors", "ended", "gone", "settled"]
+__all__ = ["busy_s", "children", "descriptors", "ended", "gone", "settled", "threads"]
 
 LIMIT_S = 20.0
 
@@ -32,6 +33,15 @@ def children(pid: int) -> list[int]:
     """Return the processes that the process has started."""
     others = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
     return [other for other in others if (fields := _stat(other)) and int(fields[1]) == pid]
+
+
+def threads(name: str = "") -> int:
+    """Return how many threads this process has, or those called *name*.
+
+    Trio's idle ones are its cache, and come and go by themselves.
+    """
+    names = [thread.name for thread in threading.enumerate()]
+    return names.count(name) if name else sum(not each.startswith("Trio thread") for each in names)
 
 
 def descriptors() -> int:

@@ -268,3 +268,13 @@ def test_no_sample_is_lost_or_doubled(egress, steps):
     run(playout, now, now + 12.0, step=0.01)
     assert playout.is_over(now + 12.0)
     assert playout.ledger.advance(now + 12.0) == playout.ledger.sent == playout.ledger.produced
+
+
+def test_fade_belongs_to_no_reply():
+    """The faded frame of a reply that was cut is not taken for the first sample of the next one."""
+    playout = Playout(RATE_HZ, PACED)
+    reply(playout, 10 * FRAME)
+    assert playout.tick(1.0).reply == 1
+    playout.cut(1.01)
+    reply(playout, 10 * FRAME, number=2)
+    assert [playout.tick(1.01).reply, playout.tick(1.06).reply] == [None, 2]

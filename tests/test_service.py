@@ -10,6 +10,8 @@ from attrs import evolve
 from fakes.service import left_open, loopback_settings, place, running_process, running_service, urls, voiced
 from trio_websocket import open_websocket_url
 
+import tomrt.audio.confirm as confirm
+import tomrt.dialogue.lexicon as lexicon
 from tomrt.caller.dial import dial
 from tomrt.caller.plan import CallPlan, CallRecord, NotPlaced
 from tomrt.caller.report import measure
@@ -204,3 +206,12 @@ async def test_taken_port_is_one_sentence(tmp_path):
             async with running_process(tmp_path / "log", {"TOMRT_GATEWAY__MEDIA_PORT": port}):
                 pass
     assert len((tmp_path / "log").read_text().splitlines()) == 1
+
+
+async def test_first_caller_does_not_wait_for_what_all_share():
+    """The confirming detector and the word lists are loaded before calls are taken, not within the first one."""
+    confirm._session.cache_clear()
+    lexicon._built_in.cache_clear()
+    async with running_service():
+        assert confirm._session.cache_info().currsize == 1
+        assert lexicon._built_in.cache_info().currsize == 1

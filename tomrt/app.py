@@ -18,8 +18,10 @@ from pathlib import Path
 import trio
 from attrs import define, evolve, field
 
+from tomrt.audio import Ingress, Overhearing
 from tomrt.banner import Banner
 from tomrt.call.session import CallSession
+from tomrt.dialogue.lexicon import load as load_lexicon
 from tomrt.dialogue.prompts import Prompts
 from tomrt.engines.assembly import Engines, open_engines
 from tomrt.errors import TomrtError
@@ -74,6 +76,7 @@ async def serve(settings: Settings, announce: Callable[[Service], None]) -> int:
     try:
         engines = await open_engines(settings)
         try:
+            await trio.to_thread.run_sync(warm_up, settings)
             service = Service(settings, engines, listeners)
             return await service.run(announce)
         finally:
@@ -82,6 +85,12 @@ async def serve(settings: Settings, announce: Callable[[Service], None]) -> int:
     finally:
         for listener in (*listeners[0], *listeners[1]):
             listener.socket.close()
+
+
+def warm_up(settings: Settings) -> None:
+    """Load what all calls share, up to half a second's work, so that the first caller does not wait for it."""
+    Overhearing(Ingress(8000), silero=settings.turns.confirm_voice)
+    load_lexicon(settings.dialogue.language)
 
 
 async def open_ports(gateway: Gateway) -> tuple[Listeners, Listeners]:

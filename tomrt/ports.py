@@ -11,7 +11,8 @@ from typing import Protocol
 import trio.abc
 from attrs import frozen
 
-from tomrt.events import Action, CallInfo, Happening, LineEvent, Message, ReplyItem, Transcript, Turn, Voice, WordStart
+from tomrt.events import Action, CallInfo, LineEvent, Message, ReplyItem, Transcript, Turn, Voice, WordStart
+from tomrt.happenings import Happening
 
 __all__ = [
     "Egress",

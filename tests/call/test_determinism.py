@@ -5,7 +5,8 @@ from fakes.engines import SmallSession
 from fakes.line import MemoryLine
 from fakes.speech import noise, speech
 
-from tomrt.events import CallEnded, LineClosed, ReplyAudible
+from tomrt.events import LineClosed
+from tomrt.happenings import CallEnded, ReplyAudible
 
 
 async def talkative(call: CallBench) -> None:

@@ -9,18 +9,15 @@ from fakes.line import MemoryLine
 from fakes.speech import noise, speech
 
 from tomrt.errors import EngineError
-from tomrt.events import (
-    Action,
+from tomrt.events import Action, LineClosed, Message, Transcript
+from tomrt.happenings import (
     Announced,
-    LineClosed,
-    Message,
     ReplyAudible,
     ReplyConfirmed,
     ReplyEnded,
     ToolEnded,
     ToolOutcome,
     ToolStarted,
-    Transcript,
     TurnEnded,
 )
 

@@ -9,15 +9,10 @@ from fakes.speech import noise, silence, speech
 
 from tomrt.dialogue.prompts import Prompts
 from tomrt.errors import EngineError
-from tomrt.events import (
-    Action,
+from tomrt.events import Action, CallInfo, Dialect, LineClosed, LineDigit, Message
+from tomrt.happenings import (
     ActionRequested,
     CallEnded,
-    CallInfo,
-    Dialect,
-    LineClosed,
-    LineDigit,
-    Message,
     ReplyAudible,
     ReplyEnded,
     ReplyOutcome,

@@ -9,17 +9,13 @@ from fakes.line import MemoryLine
 from fakes.speech import noise, speech
 
 from tomrt.errors import EngineError
-from tomrt.events import (
-    Action,
+from tomrt.events import Action, LineClosed, LineDigit, Message, Transcript
+from tomrt.happenings import (
     ActionRequested,
-    LineClosed,
-    LineDigit,
-    Message,
     ReplyAudible,
     ReplyConfirmed,
     ReplyEnded,
     ReplyStarted,
-    Transcript,
     TurnEnded,
     Understood,
 )

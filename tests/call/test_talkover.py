@@ -11,7 +11,8 @@ from fakes.speech import noise, speech
 from tomrt.call.talkover import TalkOver
 from tomrt.dialogue.lexicon import load
 from tomrt.errors import EngineError
-from tomrt.events import LineClosed, ReplyAudible, ReplyEnded, Transcript, Turn
+from tomrt.events import LineClosed, Transcript, Turn
+from tomrt.happenings import ReplyAudible, ReplyEnded
 from tomrt.turns.barge_in import Words
 
 LONG = "one two three four five six seven eight nine ten"

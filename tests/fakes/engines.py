@@ -8,7 +8,8 @@ from attrs import define, field
 from fakes.speech import BOT_PITCH_HZ, speech
 
 from tomrt.errors import EngineError
-from tomrt.events import Action, Happening, Message, ReplyItem, Sentence, Transcript, Turn, Voice, WordStart
+from tomrt.events import Action, Message, ReplyItem, Sentence, Transcript, Turn, Voice, WordStart
+from tomrt.happenings import Happening
 from tomrt.ports import ToolUse
 
 __all__ = ["EventLog", "SmallSession", "voice_words"]

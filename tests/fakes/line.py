@@ -3,7 +3,8 @@
 import trio
 from attrs import define, field
 
-from tomrt.events import CallInfo, Dialect, Happening, LineAudio, LineClosed, LineEvent, LineMark
+from tomrt.events import CallInfo, Dialect, LineAudio, LineClosed, LineEvent, LineMark
+from tomrt.happenings import Happening
 from tomrt.ports import Egress
 
 __all__ = ["MemoryLine"]

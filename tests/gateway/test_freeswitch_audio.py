@@ -10,17 +10,8 @@ from gateway_world import PLAIN, World, echo
 from trio.testing import MockClock
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
-from tomrt.events import (
-    CallEnded,
-    Dialect,
-    LineAudio,
-    LineClosed,
-    LineDigit,
-    LineEvent,
-    LineMark,
-    ReplyYielded,
-    TurnOpened,
-)
+from tomrt.events import Dialect, LineAudio, LineClosed, LineDigit, LineEvent, LineMark
+from tomrt.happenings import CallEnded, ReplyYielded, TurnOpened
 from tomrt.ports import Transport
 from tomrt.settings import Limits
 

@@ -4,7 +4,8 @@ import json
 
 import trio
 
-from tomrt.events import Action, ActionRequested, StateChanged
+from tomrt.events import Action
+from tomrt.happenings import ActionRequested, StateChanged
 from tomrt.observe.actions import QUEUE, ActionFile
 
 BOOKED = ActionRequested(call_id="c", at=1.0, reply=1, action=Action("book", (("day", "monday"), ("hour", "10:30"))))

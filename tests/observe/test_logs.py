@@ -4,7 +4,8 @@ import json
 import logging
 import sys
 
-from tomrt.events import CallEnded, CallInfo, CallStarted, Dialect, ReplyAudible, Understood
+from tomrt.events import CallInfo, Dialect
+from tomrt.happenings import CallEnded, CallStarted, ReplyAudible, Understood
 from tomrt.observe.logs import MAX_LINE, CallLog, _Json, _Text, call_id
 
 AT = {"call_id": "c", "at": 1.0}

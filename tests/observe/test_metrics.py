@@ -6,15 +6,13 @@ import subprocess
 import pytest
 from prometheus_client import generate_latest
 
-from tomrt.events import (
-    Action,
+from tomrt.events import Action, CallInfo, Dialect
+from tomrt.happenings import (
     ActionRequested,
     Announced,
     BargeInJudged,
     CallEnded,
-    CallInfo,
     CallStarted,
-    Dialect,
     ReplyAudible,
     ReplyConfirmed,
     ReplyEnded,

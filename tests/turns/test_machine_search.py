@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import pytest
 from attrs import evolve, frozen
 
-from tomrt.events import ReplyOutcome, Sound
+from tomrt.events import Sound
+from tomrt.happenings import ReplyOutcome
 from tomrt.turns import reply as r
 from tomrt.turns import turn as t
 from tomrt.turns.barge_in import BargeIn, Words

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tomrt.events import ReplyOutcome
+from tomrt.happenings import ReplyOutcome
 from tomrt.turns.reply import Event, Over, Stage, is_alive, step
 
 DRAFT, DUE, AUDIBLE, PAUSED = Stage.DRAFT, Stage.DUE, Stage.AUDIBLE, Stage.PAUSED

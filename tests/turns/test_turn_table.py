@@ -2,7 +2,8 @@
 
 import pytest
 
-from tomrt.events import ReplyOutcome, Sound
+from tomrt.events import Sound
+from tomrt.happenings import ReplyOutcome
 from tomrt.turns import reply as r
 from tomrt.turns import turn as t
 from tomrt.turns.barge_in import BargeIn, Evidence, Reason, Words

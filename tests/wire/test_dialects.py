@@ -10,18 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tomrt.errors import MisuseError
-from tomrt.events import (
-    Action,
+from tomrt.events import Action, CallInfo, Dialect, LineClosed, LineMark
+from tomrt.happenings import (
     ActionRequested,
     Announced,
     BargeInJudged,
     CallEnded,
-    CallInfo,
     CallStarted,
-    Dialect,
     Happening,
-    LineClosed,
-    LineMark,
     ReplyAudible,
     ReplyConfirmed,
     ReplyEnded,

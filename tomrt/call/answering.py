@@ -21,16 +21,8 @@ from tomrt.call.voicing import Voicing
 from tomrt.dialogue.history import History
 from tomrt.dialogue.state import Event as CallEvent
 from tomrt.errors import EngineError
-from tomrt.events import (
-    Action,
-    ActionRequested,
-    ReplyConfirmed,
-    ReplyEnded,
-    ReplyOutcome,
-    ReplyStarted,
-    Transcript,
-    Turn,
-)
+from tomrt.events import Action, Transcript, Turn
+from tomrt.happenings import ActionRequested, ReplyConfirmed, ReplyEnded, ReplyOutcome, ReplyStarted
 from tomrt.ports import RealtimeSession
 from tomrt.turns.endpointing import PRE_ROLL_MS
 from tomrt.turns.reply import Event, Stage

@@ -11,7 +11,7 @@ from tomrt.call.playout import Playout
 from tomrt.call.reporting import Reporter
 from tomrt.call.voicing import Aside, Voicing
 from tomrt.errors import EngineError
-from tomrt.events import Announced
+from tomrt.happenings import Announced
 from tomrt.ports import RealtimeSession
 
 __all__ = ["Filling"]

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import trio
 from attrs import define, field
 
-from tomrt.events import ReplyOutcome
+from tomrt.happenings import ReplyOutcome
 from tomrt.turns.reply import Event, Over, Stage, State, step
 
 __all__ = ["Floor"]

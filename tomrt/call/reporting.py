@@ -7,7 +7,7 @@ from typing import Any
 import trio
 from attrs import define, field
 
-from tomrt.events import Happened, Happening
+from tomrt.happenings import Happened, Happening
 from tomrt.ports import Tap, Transport
 
 __all__ = ["Reporter"]

@@ -25,7 +25,8 @@ from tomrt.dialogue.lexicon import Lexicon
 from tomrt.dialogue.lexicon import load as load_lexicon
 from tomrt.dialogue.prompts import Prompts
 from tomrt.dialogue.state import Do, Event, Phase
-from tomrt.events import CallEnded, CallStarted, ReplyAudible, StateChanged, Transcript
+from tomrt.events import Transcript
+from tomrt.happenings import CallEnded, CallStarted, ReplyAudible, StateChanged
 from tomrt.ports import RealtimeSession, Tap, Tools, Transport
 from tomrt.settings import Settings
 from tomrt.turns.barge_in import BargeIn, tuned

@@ -9,7 +9,8 @@ from attrs import define, field
 
 from tomrt.call.reporting import Reporter
 from tomrt.errors import EngineError
-from tomrt.events import Action, ToolEnded, ToolOutcome, ToolStarted
+from tomrt.events import Action
+from tomrt.happenings import ToolEnded, ToolOutcome, ToolStarted
 from tomrt.ports import Tools
 
 __all__ = ["NoTools", "ToolDesk"]

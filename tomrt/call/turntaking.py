@@ -18,15 +18,8 @@ from tomrt.call.playout import Playout
 from tomrt.call.reporting import Reporter
 from tomrt.call.said import Said
 from tomrt.dialogue.state import Event as CallEvent
-from tomrt.events import (
-    BargeInJudged,
-    Completeness,
-    ReplyResumed,
-    ReplyYielded,
-    TurnEnded,
-    TurnOpened,
-    TurnWithdrawn,
-)
+from tomrt.events import Completeness
+from tomrt.happenings import BargeInJudged, ReplyResumed, ReplyYielded, TurnEnded, TurnOpened, TurnWithdrawn
 from tomrt.turns import endpointing, reply, turn
 from tomrt.turns.barge_in import BargeIn, Words
 from tomrt.turns.endpointing import Endpointer, Endpointing

@@ -10,7 +10,8 @@ from tomrt.call.pacer import Pacer
 from tomrt.call.playout import Playout
 from tomrt.call.reporting import Reporter
 from tomrt.errors import EngineError
-from tomrt.events import Action, ReplyItem, Sentence, Transcript, Understood, Voice, WordStart
+from tomrt.events import Action, ReplyItem, Sentence, Transcript, Voice, WordStart
+from tomrt.happenings import Understood
 
 __all__ = ["MAX_REPLY_S", "Aside", "Voicing"]
 

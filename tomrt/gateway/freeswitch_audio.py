@@ -13,7 +13,8 @@ from contextlib import suppress
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
-from tomrt.events import CallInfo, Dialect, Happening, LineClosed, LineEvent
+from tomrt.events import CallInfo, Dialect, LineClosed, LineEvent
+from tomrt.happenings import Happening
 from tomrt.ports import Egress
 from tomrt.wire.handshake import Offer
 from tomrt.wire.line import LineCore, Outgoing, core_for

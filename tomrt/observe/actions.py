@@ -15,7 +15,7 @@ from pathlib import Path
 import trio
 from attrs import define, field
 
-from tomrt.events import ActionRequested, Happening
+from tomrt.happenings import ActionRequested, Happening
 
 __all__ = ["ActionFile"]
 

@@ -13,7 +13,7 @@ import time
 from contextvars import ContextVar
 from typing import Any
 
-from tomrt.events import (
+from tomrt.happenings import (
     ActionRequested,
     BargeInJudged,
     CallEnded,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import define, field
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
-from tomrt.events import (
+from tomrt.happenings import (
     ActionRequested,
     Announced,
     BargeInJudged,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from tomrt.events import Happening
+from tomrt.happenings import Happening
 from tomrt.ports import Tap
 
 __all__ = ["Taps"]

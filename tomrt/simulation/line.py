@@ -9,7 +9,8 @@ from zlib import crc32
 import trio
 from attrs import define, field
 
-from tomrt.events import CallInfo, Happening, LineAudio, LineClosed, LineEvent, LineMark
+from tomrt.events import CallInfo, LineAudio, LineClosed, LineEvent, LineMark
+from tomrt.happenings import Happening
 from tomrt.ports import Egress
 from tomrt.simulation.far_end import FarEnd
 from tomrt.simulation.faults import Faults

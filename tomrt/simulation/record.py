@@ -11,7 +11,7 @@ import attrs
 import trio
 from attrs import define, field
 
-from tomrt.events import Happening
+from tomrt.happenings import Happening
 
 __all__ = ["Entry", "Record"]
 

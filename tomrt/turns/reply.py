@@ -10,7 +10,7 @@ from enum import Enum
 
 from attrs import frozen
 
-from tomrt.events import ReplyOutcome
+from tomrt.happenings import ReplyOutcome
 
 __all__ = ["Event", "Over", "Stage", "State", "is_alive", "step"]
 

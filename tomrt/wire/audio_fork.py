@@ -13,7 +13,8 @@ from collections.abc import Callable
 import numpy as np
 
 from tomrt.errors import MisuseError
-from tomrt.events import ActionRequested, CallInfo, Happening, LineEvent, LineMark
+from tomrt.events import CallInfo, LineEvent, LineMark
+from tomrt.happenings import ActionRequested, Happening
 from tomrt.ports import Egress
 from tomrt.wire.file_line import FileCore
 from tomrt.wire.ingress import Ingress

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tomrt.events import Happening
+from tomrt.happenings import Happening
 from tomrt.ports import Egress
 from tomrt.wire.file_line import FileCore
 

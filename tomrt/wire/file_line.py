@@ -7,7 +7,8 @@ from base64 import b64encode
 from collections.abc import Callable
 
 from tomrt.errors import MisuseError
-from tomrt.events import CallInfo, Happening, LineEvent
+from tomrt.events import CallInfo, LineEvent
+from tomrt.happenings import Happening
 from tomrt.ports import Egress
 from tomrt.wire.ingress import Ingress
 from tomrt.wire.json import dumps

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from tomrt.events import CallInfo, Dialect, Happening, LineEvent
+from tomrt.events import CallInfo, Dialect, LineEvent
+from tomrt.happenings import Happening
 from tomrt.ports import Egress
 from tomrt.wire.audio_fork import ForkCore, ForkJsonCore
 from tomrt.wire.audio_stream import StreamCore

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tomrt.events import (
+from tomrt.events import CallInfo, LineEvent
+from tomrt.happenings import (
     ActionRequested,
     Announced,
     BargeInJudged,
     CallEnded,
-    CallInfo,
     Happening,
-    LineEvent,
     ReplyAudible,
     ReplyEnded,
     ReplyResumed,

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import attrs
 
-from tomrt.settings import Auth, Gateway, Secret, Settings, explain, meaning_of, sections
+from tomrt.settings import Auth, Gateway, Secret, Settings, explain, sections
 from tomrt.settings_file import load
+from tomrt.settings_meaning import meaning_of
 
 EXAMPLE = Path(__file__).parents[1] / "deploy" / "tomrt.toml"
 

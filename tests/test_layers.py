@@ -8,15 +8,16 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "tomrt"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
-GROUND = {"errors", "events", "happenings", "settings", "settings_faults", "settings_file", "ports"}
+GROUND = {"errors", "events", "happenings", "settings", "settings_meaning", "settings_faults", "settings_file", "ports"}
 MAY_IMPORT = {
     "errors": set(),
     "_dsp": {"_dsp"},
     "events": {"errors"},
     "happenings": {"events"},
-    "settings": {"errors"},
+    "settings_meaning": {"errors"},
+    "settings": {"errors", "settings_meaning"},
     "settings_faults": {"errors", "settings"},
-    "settings_file": {"errors", "settings", "settings_faults"},
+    "settings_file": {"errors", "settings", "settings_meaning", "settings_faults"},
     "ports": {"events", "happenings", "errors"},
     "audio": GROUND | {"audio", "_dsp"},
     "wire": GROUND | {"wire"},

@@ -12,7 +12,7 @@ from hostile_requests import BAD, BAD_UPGRADES, ODD
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
 from tomrt.caller.report import measure
-from tomrt.events import Dialect
+from tomrt.events import WEBSOCKET_DIALECTS
 
 REQUESTS = [raw for _, raw in BAD.values()] + [raw for _, raw in BAD_UPGRADES.values()] + list(ODD.values())
 FRAME = b"\1\0" * 160
@@ -139,7 +139,7 @@ async def test_strange_callers_leave_nothing_behind():
         before = left_open()
         async with trio.open_nursery() as nursery:
             for stranger in STRANGERS:
-                for dialect in Dialect:
+                for dialect in WEBSOCKET_DIALECTS:
                     nursery.start_soon(strange_call, f"{media}?dialect={dialect.value}", stranger)
         with trio.move_on_after(20):
             while left_open() != before or service.admission.active:

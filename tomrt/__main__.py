@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from tomrt.errors import SettingsError, TomrtError
-from tomrt.events import Dialect
+from tomrt.events import WEBSOCKET_DIALECTS, Dialect
 from tomrt.settings import Settings, explain
 
 __all__ = ["main"]
@@ -189,7 +189,7 @@ def _call_parser() -> argparse.ArgumentParser:
     add(
         "--dialect",
         default="plain",
-        choices=[each.value for each in Dialect],
+        choices=[each.value for each in WEBSOCKET_DIALECTS],
         help="which FreeSWITCH module to be, or tomrt's own plain client (default: %(default)s)",
     )
     add("--rate", type=int, default=8000, choices=[8000, 16000], help="sample rate of the line (default: %(default)s)")

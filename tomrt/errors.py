@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AccessDenied", "EngineError", "MisuseError", "ProtocolError", "SettingsError", "TomrtError"]
+__all__ = ["AccessDenied", "EngineError", "MisuseError", "ProtocolError", "SettingsError", "SwitchError", "TomrtError"]
 
 
 class TomrtError(Exception):
@@ -40,6 +40,19 @@ class EngineError(TomrtError):
     def __init__(self, message: str, *, retryable: bool = False) -> None:
         super().__init__(message)
         self.retryable = retryable
+
+
+class SwitchError(TomrtError):
+    """The switch refused or failed to do what it was asked to, or cannot be reached.
+
+    Args:
+        message: What failed, in one sentence.
+        gone: The call, or the connection to the switch, does not exist any more.
+    """
+
+    def __init__(self, message: str, *, gone: bool = False) -> None:
+        super().__init__(message)
+        self.gone = gone
 
 
 class MisuseError(TomrtError):

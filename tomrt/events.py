@@ -13,6 +13,7 @@ from typing import Literal
 from attrs import field, frozen
 
 __all__ = [
+    "WEBSOCKET_DIALECTS",
     "Action",
     "CallInfo",
     "Completeness",
@@ -44,6 +45,13 @@ class Dialect(Enum):
     """``mod_audio_fork`` one way: speech goes back as ``playAudio`` JSON."""
     STREAM = "stream"
     """``mod_audio_stream``, community edition: speech goes back as ``streamAudio`` JSON."""
+    UNICAST = "unicast"
+    """FreeSWITCH's own ``unicast``: bare samples in UDP packets of 20 ms, beside an event socket."""
+    RTP = "rtp"
+    """RTP over UDP (RFC 3550), as Asterisk's ExternalMedia and session border controllers send it."""
+
+
+WEBSOCKET_DIALECTS = (Dialect.PLAIN, Dialect.FORK, Dialect.FORK_JSON, Dialect.STREAM)
 
 
 @frozen(kw_only=True)
@@ -95,9 +103,11 @@ class LineClosed:
     Args:
         reason: ``"hangup"`` (orderly close), ``"finished"`` (the peer asked us to finish and close), ``"lost"``
             (connection dropped), ``"protocol"`` (the peer broke the rules) or ``"idle"``.
+        cause: Why the switch says that the call ended, as ``"NORMAL_CLEARING"``; ``""`` where it says nothing.
     """
 
     reason: str
+    cause: str = ""
 
 
 LineEvent = LineAudio | LineMark | LineDigit | LineClosed

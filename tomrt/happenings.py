@@ -16,6 +16,7 @@ __all__ = [
     "CallStarted",
     "Happened",
     "Happening",
+    "LineMeasured",
     "ReplyAudible",
     "ReplyConfirmed",
     "ReplyEnded",
@@ -246,16 +247,39 @@ class CallEnded(Happened):
     Args:
         reason: Why: a line's close reason, ``"goodbye"``, ``"transferred"``, ``"silence"``, ``"too_long"``,
             ``"draining"`` or ``"failed"``.
+        cause: The switch's own name of the reason, where the other end hung up and it gave one.
         samples_in: Samples received from the caller.
         samples_out: Samples sent to the caller.
         dropped: Whatever a bounded buffer of this call had to drop, by buffer.
     """
 
     reason: str
+    cause: str = ""
     seconds: float
     samples_in: int
     samples_out: int
     dropped: tuple[tuple[str, int], ...] = ()
+
+
+@frozen(kw_only=True)
+class LineMeasured(Happened):
+    """How the network treated a call that came in packets, told when the line is closed.
+
+    Args:
+        received: Packets that came.
+        lost: Share of the packets sent that never came or came too late to be played, 0 to 1.
+        jitter_ms: Interarrival jitter (RFC 3550, 6.4.1), mean over the call.
+        delay_ms: What the jitter buffer added, mean over the call.
+        round_trip_ms: To the far end and back, where it tells.
+        mos: Estimated mean opinion score of what was heard, 1 to 4.5 (ITU-T G.107).
+    """
+
+    received: int
+    lost: float
+    jitter_ms: float
+    delay_ms: float
+    round_trip_ms: float | None
+    mos: float
 
 
 Happening = (
@@ -277,4 +301,5 @@ Happening = (
     | ToolEnded
     | ActionRequested
     | CallEnded
+    | LineMeasured
 )

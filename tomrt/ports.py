@@ -40,6 +40,8 @@ class Egress:
             flushed: what was sent will be heard, whatever the caller says.
         flush_on_yield: Audio is held downstream, so falling silent needs the flush verb at once.
         marks: The line reports marks when it plays them.
+        slots: The line takes exactly one frame of 20 ms at each of these clock times, silence where there is nothing to
+            say, and never two: returns the first slot at or after a time. ``None``: frames are sent when there are any.
     """
 
     lead_s: float = 0.0
@@ -49,6 +51,7 @@ class Egress:
     longest_file_s: float = 0.0
     flush_on_yield: bool = False
     marks: bool = False
+    slots: Callable[[float], float] | None = None
 
 
 class Transport(Protocol):

@@ -14,195 +14,159 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from tomrt.errors import SettingsError
+from tomrt.settings_meaning import (
+    SECRET_FORMS,
+    SECRET_MIN_BYTES,
+    Secret,
+    meaning_of,
+    number,
+    range_of,
+    secret_text,
+    text,
+)
 
 __all__ = [
     "Auth",
     "Dialogue",
     "Engines",
+    "Freeswitch",
     "Gateway",
     "Limits",
     "Log",
-    "Meaning",
+    "Rtp",
     "Secret",
     "Settings",
     "Turns",
     "check_together",
     "explain",
-    "fault_in",
     "is_loopback",
-    "meaning_of",
     "sections",
 ]
-
-SECRET_MIN_BYTES = 32
-
-
-class Secret:
-    """A value that never shows: ``repr``, ``str`` and ``format`` give stars.
-
-    Args:
-        value: The secret text; ``""`` means that none is set.
-    """
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str = "") -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """Return the secret itself, for the one place that needs it."""
-        return self._value
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._value == other._value
-
-    def __hash__(self) -> int:
-        return hash((Secret, self._value))
-
-    def __repr__(self) -> str:
-        return "Secret('***')" if self._value else "Secret('')"
-
-    def __str__(self) -> str:
-        return "***" if self._value else ""
-
-
-@frozen(kw_only=True)
-class Meaning:
-    """What a setting is for and what it may be.
-
-    Args:
-        text: One or two sentences for the operator.
-        low: Least value of a number; ``None`` for texts.
-        high: Greatest value of a number.
-        choices: The only values a text may have; empty for free text.
-        required: Whether a text must not be empty.
-    """
-
-    text: str
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-    required: bool = False
-
-
-def fault_in(value: object, meaning: Meaning) -> str:
-    """Say what is wrong with *value*, which already has the right type; ``""`` when nothing is."""
-    match value:
-        case Secret():
-            if value and len(value.reveal().encode()) < SECRET_MIN_BYTES:
-                return f"must be at least {SECRET_MIN_BYTES} bytes long; make one with: openssl rand -base64 48"
-        case bool():
-            return ""
-        case int() | float() if meaning.low is not None and meaning.high is not None:
-            if not meaning.low <= value <= meaning.high:
-                return f"must be {_range(meaning.low, meaning.high)}, not {value}"
-        case str():
-            return _fault_in_text(value, meaning)
-    return ""
-
-
-def _range(low: float, high: float) -> str:
-    return f"from {low} to {high}"
-
-
-def _fault_in_text(value: str, meaning: Meaning) -> str:
-    if meaning.choices and value not in meaning.choices:
-        return f"must be one of {', '.join(meaning.choices)}, not {value[:40]!r}"
-    if meaning.required and not value.strip():
-        return "must not be empty"
-    if not value.isprintable():
-        return "must not hold control characters"
-    return ""
-
-
-def _validate(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if fault := fault_in(value, attribute.metadata["meaning"]):
-        raise SettingsError(f"{type(instance).__name__.lower()}.{attribute.name}: {fault}")
-
-
-def _number(default: float, text: str, low: float, high: float) -> Any:
-    return attrs.field(
-        default=default, validator=_validate, metadata={"meaning": Meaning(text=text, low=low, high=high)}
-    )
-
-
-def _text(default: object, text: str, *choices: str, required: bool = False) -> Any:
-    meaning = Meaning(text=text, choices=choices, required=required)
-    return attrs.field(default=default, validator=_validate, metadata={"meaning": meaning})
 
 
 @frozen(kw_only=True)
 class Gateway:
     """Where calls come in."""
 
-    host: str = _text(
+    host: str = text(
         "127.0.0.1",
         "Address both ports listen on. Anything but loopback needs auth.secret.",
         required=True,
     )
-    http_port: int = _number(
+    http_port: int = number(
         8080,
         "Port of /healthz, /readyz and /metrics; 0 takes a free one. May equal media_port: then one port serves both.",
         0,
         65535,
     )
-    media_port: int = _number(8081, "Port of the media WebSocket, ws://HOST:PORT/call; 0 takes a free one.", 0, 65535)
-    max_calls: int = _number(32, "Calls at once; one more is answered with 503.", 1, 10_000)
-    drain_s: float = _number(30.0, "After SIGTERM, how long running calls may still last.", 0, 86_400)
-
-
-_SECRET = Meaning(
-    text='Key of the JWT (HS256) each call brings, at least 32 bytes: a text, {file = "PATH"} or {env = "NAME"}. '
-    "Empty: no token is asked for, and only loopback may be listened on."
-)
+    media_port: int = number(8081, "Port of the media WebSocket, ws://HOST:PORT/call; 0 takes a free one.", 0, 65535)
+    max_calls: int = number(32, "Calls at once; one more is answered with 503.", 1, 10_000)
+    drain_s: float = number(30.0, "After SIGTERM, how long running calls may still last.", 0, 86_400)
 
 
 @frozen(kw_only=True)
 class Auth:
     """Who may place a call."""
 
-    secret: Secret = attrs.field(default=Secret(), validator=_validate, metadata={"meaning": _SECRET})
+    secret: Secret = secret_text(
+        f"Key of the JWT (HS256) each call brings, at least {SECRET_MIN_BYTES} bytes: {SECRET_FORMS}. "
+        "Empty: no token is asked for, and only loopback may be listened on."
+    )
+
+
+@frozen(kw_only=True)
+class Freeswitch:
+    """Calls that FreeSWITCH hands over by its event socket, and the control of them."""
+
+    outbound: bool = text(True, "Whether FreeSWITCH may hand over calls with its socket application.")
+    outbound_port: int = number(
+        8084, "Port that the socket application dials, on gateway.host; 0 takes a free one.", 0, 65535
+    )
+    inbound_host: str = text(
+        "", "Host of FreeSWITCH's event socket, which tomrt dials for calls parked with tomrt_media set; empty: none."
+    )
+    inbound_port: int = number(8021, "Its port.", 1, 65535)
+    inbound_password: Secret = secret_text(f"Its password: {SECRET_FORMS}.", least_bytes=1)
+    media: str = text(
+        "unicast",
+        "How the audio of a handed-over call travels, unless its channel variable tomrt_media says otherwise.",
+        "unicast",
+        "fork",
+        "fork-json",
+        "stream",
+    )
+    media_url: str = text(
+        "", "The media WebSocket as FreeSWITCH reaches it; empty: ws:// with gateway.host and gateway.media_port."
+    )
+    unicast_host: str = text(
+        "127.0.0.1", "Address of this machine to which FreeSWITCH sends unicast audio.", required=True
+    )
+    unicast_switch_host: str = text(
+        "127.0.0.1", "Address of FreeSWITCH that unicast audio comes from and goes to.", required=True
+    )
+    unicast_first_port: int = number(26_000, "Unicast audio uses two ports a call, from this one on.", 1_024, 65_534)
+    unicast_last_port: int = number(27_999, "The last one of them.", 1_025, 65_535)
+    transfers: str = text(
+        "",
+        "Whom a caller may be put through to, as 'reception=1000 sales=2001@internal': a name, an extension, and the "
+        "dialplan context where it is not the caller's own. The first one is who 'a person' is. Empty: nobody.",
+    )
+    transfer_timeout_s: float = number(30.0, "How long an agent's phone rings before the caller is told.", 5, 300)
+    hold_music: str = text("local_stream://moh", "What a caller on hold hears: a file or stream that FreeSWITCH plays.")
+    sounds_dir: str = text(
+        "",
+        "Folder that FreeSWITCH can read, for what is said to agents; empty: one of our own in the temporary folder.",
+    )
+    recordings_dir: str = text("", "Folder, as FreeSWITCH sees it, to which calls may be recorded; empty: never.")
+
+
+@frozen(kw_only=True)
+class Rtp:
+    """Calls that come as plain RTP, as from Asterisk's ExternalMedia."""
+
+    enabled: bool = text(False, "Whether RTP is taken.")
+    port: int = number(8086, "UDP port on gateway.host; RTCP is on the next one. 0 takes free ones.", 0, 65534)
+    peers: str = text("127.0.0.1", "Addresses or networks that may send, separated by spaces.", required=True)
+    l16_payload: int = number(118, "Payload type of L16 at 16 kHz (Asterisk: slin16).", 96, 127)
+    dtmf_payload: int = number(101, "Payload type of telephone-event.", 96, 127)
+    idle_s: float = number(5.0, "A call without packets for this long is over: RTP has no other sign of it.", 1, 3_600)
 
 
 @frozen(kw_only=True)
 class Limits:
     """What one connection may ask of the service."""
 
-    head_timeout_s: float = _number(5.0, "How long a peer may take to send its request head.", 0.1, 60)
-    max_message_bytes: int = _number(65_536, "Longest WebSocket message taken.", 1_024, 16_777_216)
-    frames_per_s: int = _number(200, "WebSocket frames per second taken over time; 50 is real time.", 60, 100_000)
-    frame_burst: int = _number(600, "WebSocket frames taken in one burst, as after a stall of the switch.", 60, 100_000)
-    idle_timeout_s: float = _number(15.0, "A call that sends no audio for this long is closed.", 1, 3_600)
-    max_call_s: float = _number(3_600.0, "Longest call.", 1, 86_400)
+    head_timeout_s: float = number(5.0, "How long a peer may take to send its request head.", 0.1, 60)
+    max_message_bytes: int = number(65_536, "Longest WebSocket message taken.", 1_024, 16_777_216)
+    frames_per_s: int = number(200, "WebSocket frames per second taken over time; 50 is real time.", 60, 100_000)
+    frame_burst: int = number(600, "WebSocket frames taken in one burst, as after a stall of the switch.", 60, 100_000)
+    idle_timeout_s: float = number(15.0, "A call that sends no audio for this long is closed.", 1, 3_600)
+    max_call_s: float = number(3_600.0, "Longest call.", 1, 86_400)
 
 
 @frozen(kw_only=True)
 class Turns:
     """Who has the floor."""
 
-    endpoint_silence_ms: int = _number(
+    endpoint_silence_ms: int = number(
         600, "Silence that ends the caller's turn while nobody knows whether what was said is complete.", 100, 5_000
     )
-    endpoint_complete_ms: int = _number(250, "The same when what was said is a complete sentence.", 100, 5_000)
-    endpoint_incomplete_ms: int = _number(
+    endpoint_complete_ms: int = number(250, "The same when what was said is a complete sentence.", 100, 5_000)
+    endpoint_incomplete_ms: int = number(
         1_100, 'The same when it breaks off ("and", "um"), is spelled, or is a number being dictated.', 100, 5_000
     )
-    endpoint_adapt: bool = _text(
+    endpoint_adapt: bool = text(
         True, "Whether the silence waited for follows the caller's own pauses, between the three above."
     )
-    speculate: bool = _text(
+    speculate: bool = text(
         True, "Whether an answer is prepared, unheard, at a pause; it is dropped when the caller goes on."
     )
-    pause_ms: int = _number(160, "Silence that counts as a pause, at which the turn so far is looked at.", 60, 1_000)
-    min_speech_ms: int = _number(160, "Speech shorter than this is noise.", 20, 2_000)
-    max_utterance_s: float = _number(30.0, "A turn longer than this is answered as it stands.", 1, 120)
-    stall_ms: int = _number(1_000, "No audio from the switch for this long ends a turn under way.", 100, 10_000)
-    barge_in: bool = _text(True, "Whether the caller may cut in while the assistant speaks.")
-    barge_in_sensitivity: str = _text(
+    pause_ms: int = number(160, "Silence that counts as a pause, at which the turn so far is looked at.", 60, 1_000)
+    min_speech_ms: int = number(160, "Speech shorter than this is noise.", 20, 2_000)
+    max_utterance_s: float = number(30.0, "A turn longer than this is answered as it stands.", 1, 120)
+    stall_ms: int = number(1_000, "No audio from the switch for this long ends a turn under way.", 100, 10_000)
+    barge_in: bool = text(True, "Whether the caller may cut in while the assistant speaks.")
+    barge_in_sensitivity: str = text(
         "mittel",
         "How easily the assistant falls silent and gives up the floor, from very low to high.",
         "sehr_niedrig",
@@ -210,76 +174,80 @@ class Turns:
         "mittel",
         "hoch",
     )
-    confirm_voice: bool = _text(
+    confirm_voice: bool = text(
         True, "Whether a second detector (Silero, in the faster-whisper package) must take it for a human voice."
     )
-    commit_speech_ms: int = _number(
+    commit_speech_ms: int = number(
         400,
         "So much speech in short bursts over the assistant is an interruption; a single burst that is over needs half "
         "as much again, and one that goes on when it is decided needs little.",
         20,
         5_000,
     )
-    decide_ms: int = _number(
+    decide_ms: int = number(
         500, "Within this the assistant, having fallen silent, gives up the floor or goes on.", 20, 500
     )
-    resume_silence_ms: int = _number(
+    resume_silence_ms: int = number(
         200,
         "So much silence after a click, or what is clearly no interruption, lets the assistant go on; after a word it "
         "waits for decide_ms.",
         20,
         500,
     )
-    nearly_done_ms: int = _number(
+    nearly_done_ms: int = number(
         800, "Interrupted with less than this left to say, the assistant does not go on.", 0, 10_000
     )
-    echo_similarity: float = _number(
+    echo_similarity: float = number(
         0.6, "The caller's sound this like our own, 0 to 1, is our echo and interrupts nothing.", 0.3, 1.0
     )
-    fade_ms: int = _number(8, "Over so long the assistant fades out and in.", 2, 20)
-    filler_after_ms: int = _number(
+    fade_ms: int = number(8, "Over so long the assistant fades out and in.", 2, 20)
+    filler_after_ms: int = number(
         2_000, "After so long without an answer the dialogue's filler is said; 0 for never.", 0, 30_000
     )
-    tool_announce_after_ms: int = _number(
+    tool_announce_after_ms: int = number(
         1_000, "A tool that takes longer is announced, so that the line is not silent; 0 for never.", 0, 30_000
     )
-    tool_timeout_s: float = _number(
+    tool_timeout_s: float = number(
         20.0, "When the tools of one answer take longer together, the one in use has failed.", 0.5, 300
     )
-    reprompt_after_s: float = _number(8.0, "The assistant asks again when the caller is silent this long.", 1, 120)
-    reprompts: int = _number(2, "How often it asks again before it says goodbye.", 0, 10)
+    reprompt_after_s: float = number(8.0, "The assistant asks again when the caller is silent this long.", 1, 120)
+    reprompts: int = number(2, "How often it asks again before it says goodbye.", 0, 10)
 
 
 @frozen(kw_only=True)
 class Engines:
     """Who understands, decides and speaks."""
 
-    stt: str = _text("auto", "Recogniser; auto takes the best one installed.", "auto", "whisper", "sphinx")
-    llm: str = _text("auto", "What decides the answers; auto takes the best one there is.", "auto", "scripted")
-    tts: str = _text("auto", "Voice; auto takes the best one installed.", "auto", "piper", "espeak")
-    whisper_model: str = _text("", "Folder of a faster-whisper (CTranslate2) model; empty: none.")
-    piper_voice: str = _text("", "A Piper voice, an .onnx file with its .json beside it; empty: none.")
-    espeak_voice: str = _text("en-us", "Voice of eSpeak NG.", required=True)
-    espeak_wpm: int = _number(165, "Words per minute of eSpeak NG.", 80, 450)
-    reply_timeout_s: float = _number(8.0, "A reply without any audio after this long is given up.", 0.5, 60)
+    stt: str = text("auto", "Recogniser; auto takes the best one installed.", "auto", "whisper", "sphinx")
+    llm: str = text("auto", "What decides the answers; auto takes the best one there is.", "auto", "scripted")
+    tts: str = text("auto", "Voice; auto takes the best one installed.", "auto", "piper", "espeak")
+    whisper_model: str = text("", "Folder of a faster-whisper (CTranslate2) model; empty: none.")
+    piper_voice: str = text("", "A Piper voice, an .onnx file with its .json beside it; empty: none.")
+    espeak_voice: str = text("en-us", "Voice of eSpeak NG.", required=True)
+    espeak_wpm: int = number(165, "Words per minute of eSpeak NG.", 80, 450)
+    reply_timeout_s: float = number(8.0, "A reply without any audio after this long is given up.", 0.5, 60)
 
 
 @frozen(kw_only=True)
 class Dialogue:
     """What the assistant talks about."""
 
-    file: str = _text("", "Dialogue file (TOML); empty: the built-in receptionist.")
-    language: str = _text("en", "Language of the call, as en or de.", required=True)
-    consent: bool = _text(False, "Whether the dialogue's consent notice is heard, whole, before the greeting.")
-    actions_file: str = _text("", "File to which appointments and messages are appended, one JSON object a line.")
+    file: str = text("", "Dialogue file (TOML); empty: the built-in receptionist.")
+    language: str = text("en", "Language of the call, as en or de.", required=True)
+    consent: bool = text(False, "Whether the dialogue's consent notice is heard, whole, before the greeting.")
+    actions_file: str = text("", "File to which appointments and messages are appended, one JSON object a line.")
 
 
 @frozen(kw_only=True)
 class Log:
     """What the service says while it runs."""
 
-    level: str = _text("info", "Least weight of what is logged.", "debug", "info", "warning", "error")
-    format: str = _text("text", "text for people, json for machines: one object a line.", "text", "json")
+    level: str = text("info", "Least weight of what is logged.", "debug", "info", "warning", "error")
+    format: str = text("text", "text for people, json for machines: one object a line.", "text", "json")
+    caller_key: Secret = secret_text(
+        f"Key of the pseudonyms that stand for callers' numbers in the log, {SECRET_FORMS}. "
+        "Empty: a new one at each start, so that yesterday's caller is another one today."
+    )
 
 
 @frozen(kw_only=True)
@@ -288,6 +256,8 @@ class Settings:
 
     gateway: Gateway = Gateway()
     auth: Auth = Auth()
+    freeswitch: Freeswitch = Freeswitch()
+    rtp: Rtp = Rtp()
     limits: Limits = Limits()
     turns: Turns = Turns()
     engines: Engines = Engines()
@@ -299,12 +269,6 @@ def sections() -> Iterator[tuple[str, type]]:
     """Yield each section's name and class, in order."""
     for each in attrs.fields(Settings):
         yield each.name, type(each.default)
-
-
-def meaning_of(attribute: attrs.Attribute[Any]) -> Meaning:
-    """Return what the field of a section is for."""
-    meaning: Meaning = attribute.metadata["meaning"]
-    return meaning
 
 
 def is_loopback(host: str) -> bool:
@@ -323,6 +287,7 @@ def check_together(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     if not is_loopback(host) and not settings.auth.secret:
         sentence = f"listening on {host} lets strangers place calls; set auth.secret, or use 127.0.0.1"
         yield ("gateway.host", "auth.secret"), sentence
+    yield from _check_lines(settings)
     for name in ("commit_speech_ms", "resume_silence_ms"):
         if getattr(turns, name) > turns.decide_ms:
             yield (f"turns.{name}", "turns.decide_ms"), f"must not be more than turns.decide_ms ({turns.decide_ms})"
@@ -332,6 +297,23 @@ def check_together(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     if turns.pause_ms >= turns.endpoint_complete_ms:
         sentence = f"must be less than turns.endpoint_complete_ms ({turns.endpoint_complete_ms})"
         yield ("turns.pause_ms", "turns.endpoint_complete_ms"), sentence
+
+
+def _check_lines(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
+    freeswitch, rtp = settings.freeswitch, settings.rtp
+    ports = freeswitch.unicast_last_port - freeswitch.unicast_first_port + 1
+    if ports < 2 * settings.gateway.max_calls:
+        sentence = (
+            f"{max(ports, 0)} ports are not two for each of gateway.max_calls ({settings.gateway.max_calls}) calls"
+        )
+        yield ("freeswitch.unicast_last_port", "freeswitch.unicast_first_port", "gateway.max_calls"), sentence
+    if freeswitch.inbound_host and not freeswitch.inbound_password:
+        yield ("freeswitch.inbound_password", "freeswitch.inbound_host"), "is needed to dial FreeSWITCH's event socket"
+    if rtp.l16_payload == rtp.dtmf_payload:
+        yield (
+            ("rtp.l16_payload", "rtp.dtmf_payload"),
+            f"is {rtp.dtmf_payload}, too; audio and keys need numbers of their own",
+        )
 
 
 def explain(settings: Settings | None = None) -> str:
@@ -360,7 +342,7 @@ def _explain_field(attribute: attrs.Attribute[Any], value: object) -> list[str]:
     if meaning.choices:
         notes.append(f"# One of: {', '.join(meaning.choices)}.")
     if meaning.low is not None and meaning.high is not None:
-        notes.append(f"# {_range(meaning.low, meaning.high).capitalize()}.")
+        notes.append(f"# {range_of(meaning.low, meaning.high).capitalize()}.")
     if value != attribute.default:
         notes.append(f"# Default: {_toml(attribute.default)}")
     if isinstance(value, Secret) and value:

@@ -18,8 +18,9 @@ from cattrs.errors import AttributeValidationNote, BaseValidationError, Forbidde
 from cattrs.gen import make_dict_structure_fn, override
 
 from tomrt.errors import SettingsError
-from tomrt.settings import Secret, Settings, check_together, fault_in, meaning_of, sections
+from tomrt.settings import Secret, Settings, check_together, sections
 from tomrt.settings_faults import Faults, known_keys
+from tomrt.settings_meaning import fault_in, meaning_of
 
 __all__ = ["load"]
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tomrt.events import CallInfo, Dialect, LineAudio, LineClosed, LineDigit
+from tomrt.events import WEBSOCKET_DIALECTS, CallInfo, Dialect, LineAudio, LineClosed, LineDigit
 from tomrt.wire.line import LineCore, core_for
 
-DIALECTS = list(Dialect)
+DIALECTS = list(WEBSOCKET_DIALECTS)
 
 
 def make(dialect: Dialect, *, channels: int = 1) -> tuple[LineCore, Counter[str]]:

@@ -197,6 +197,8 @@ def ear_for(dialect: Dialect, rate_hz: int) -> Ear:
             )
         case Dialect.STREAM:
             return FileEar(file_player(rate_hz), verb="streamAudio", kind_key="audioDataType", audio_key="audioData")
+        case Dialect.UNICAST | Dialect.RTP:
+            raise MisuseError(f"{dialect.value} comes in packets, not over a WebSocket")
 
 
 def _data_of(message: Mapping[str, object]) -> Mapping[str, object]:

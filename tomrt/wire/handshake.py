@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from attrs import evolve, field, frozen
 
 from tomrt.errors import ProtocolError
-from tomrt.events import CallInfo, Dialect
+from tomrt.events import WEBSOCKET_DIALECTS, CallInfo, Dialect
 from tomrt.wire.audio_fork import SUBPROTOCOL
 from tomrt.wire.json import loads_object
 
@@ -192,10 +192,10 @@ def _channels(offer: Offer, value: str) -> Offer:
 
 
 def _dialect(offer: Offer, value: str) -> Offer:
-    try:
-        return evolve(offer, dialect=offer.dialect or Dialect(value))
-    except ValueError:
-        raise ProtocolError("dialect must be plain, fork, fork-json or stream") from None
+    for dialect in WEBSOCKET_DIALECTS:
+        if dialect.value == value:
+            return evolve(offer, dialect=offer.dialect or dialect)
+    raise ProtocolError("dialect must be plain, fork, fork-json or stream")
 
 
 def _talk(offer: Offer, value: str) -> Offer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from tomrt.errors import MisuseError
 from tomrt.events import CallInfo, Dialect, LineEvent
 from tomrt.happenings import Happening
 from tomrt.ports import Egress
@@ -62,6 +63,9 @@ def core_for(info: CallInfo, *, channels: int, count: Callable[[str], None]) -> 
         info: What is known of the call.
         channels: 1, or 2 when the peer sends the caller left and the callee right.
         count: Called with a word for each thing that was ignored or dropped.
+
+    Raises:
+        MisuseError: the dialect is none of a WebSocket.
     """
     match info.dialect:
         case Dialect.PLAIN:
@@ -72,3 +76,5 @@ def core_for(info: CallInfo, *, channels: int, count: Callable[[str], None]) -> 
             return ForkJsonCore(info, channels=channels, count=count)
         case Dialect.STREAM:
             return StreamCore(info, channels=channels, count=count)
+        case Dialect.UNICAST | Dialect.RTP:
+            raise MisuseError(f"{info.dialect.value} comes in packets, not over a WebSocket")

@@ -1,7 +1,10 @@
 """Playout: pacing, hold, resume and cut, for lines that hold nothing and lines that hold a lead."""
 
+from math import ceil
+
 import numpy as np
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -278,3 +281,70 @@ def test_fade_belongs_to_no_reply():
     playout.cut(1.01)
     reply(playout, 10 * FRAME, number=2)
     assert [playout.tick(1.01).reply, playout.tick(1.06).reply] == [None, 2]
+
+
+# --- lines that take exactly one frame each 20 ms --------------------------------------------------------------------
+
+PACKETS = Egress(slots=lambda after: ceil(after / 0.020 - 1e-6) * 0.020)
+
+
+def test_packet_line_gets_one_frame_in_every_slot():
+    """Silence while there is nothing to say, then the reply, then silence: never a slot without a frame or with two."""
+    playout = Playout(RATE_HZ, PACKETS)
+    left = run(playout, 0.0, 0.1)
+    reply(playout, 5 * FRAME + 7)
+    left += run(playout, 0.1, 0.4)
+    assert [at for at, _ in left] == [round(i * 0.020, 4) for i in range(20)]
+    heard = samples_of(left)
+    assert heard[5 * FRAME : 10 * FRAME + 7].tobytes() == ramp(5 * FRAME + 7)
+    assert not heard[: 5 * FRAME].any()
+    assert not heard[10 * FRAME + 7 :].any()
+    assert playout.is_over(0.4)
+
+
+def test_packet_line_never_gets_a_burst():
+    """A stall is skipped: then the frames are on the grid again, one for each slot, and none of the reply is lost."""
+    playout = Playout(RATE_HZ, PACKETS)
+    reply(playout, 10 * FRAME)
+    left = run(playout, 0.0, 0.05) + run(playout, 0.317, 0.6)
+    assert [at for at, _ in left] == [0.0, 0.02, 0.04, 0.32, *(round(0.34 + i * 0.02, 4) for i in range(13))]
+    assert samples_of(left)[: 10 * FRAME].tobytes() == ramp(10 * FRAME)
+
+
+def test_packet_line_takes_a_frame_that_is_a_little_late():
+    """A tick within half a slot still counts for its slot, and the next one comes on time."""
+    playout = Playout(RATE_HZ, PACKETS)
+    reply(playout, 4 * FRAME)
+    left = run(playout, 0.0, 0.001) + run(playout, 0.027, 0.05)
+    assert [at for at, _ in left] == [0.0, 0.027, 0.04]
+
+
+def test_packet_line_fades_in_its_next_slot_and_resumes_to_the_sample():
+    """A hold fades within the next frame; what was heard before and after it is the reply without loss or repeat."""
+    playout = Playout(RATE_HZ, PACKETS, fade_ms=8)
+    reply(playout, 20 * FRAME)
+    left = run(playout, 0.0, 0.045)
+    playout.hold(0.045)
+    held = run(playout, 0.045, 0.2)
+    assert playout.ledger.heard == 3 * FRAME
+    fade = np.frombuffer(held[0][1].pcm, "<i2")
+    assert held[0][0] == 0.06
+    assert fade[:16].any()
+    assert not fade[64:].any()
+    assert not samples_of(held[1:]).any()
+    assert len(held) == 7
+    playout.resume()
+    left += run(playout, 0.2, 0.7)
+    assert samples_of(left)[3 * FRAME + 64 : 20 * FRAME].tobytes() == ramp(20 * FRAME)[2 * (3 * FRAME + 64) :]
+
+
+def test_file_line_with_marks_has_one_for_every_file():
+    """Where the line tells that a file begins, each one is told."""
+    playout = Playout(RATE_HZ, evolve(FILES, marks=True))
+    playout.open(1)
+    for text in ("one two three", "four five six"):
+        playout.sentence(text)
+        playout.add(ramp(30 * FRAME + 11))
+    playout.finish()
+    marks = [chunk.mark for _, chunk in run(playout, 0.0, 1.0)]
+    assert marks == ["1:0", f"1:{30 * FRAME + 11}"]

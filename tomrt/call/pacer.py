@@ -56,7 +56,8 @@ class Pacer:
             chunk = self.playout.tick(trio.current_time())
             if chunk is None:
                 return
-            self.said.sent(chunk.pcm, chunk.plays_at)
+            if not chunk.silent:
+                self.said.sent(chunk.pcm, chunk.plays_at)
             self._note_first_sample(chunk)
             await self.transport.send_audio(chunk.pcm, mark=chunk.mark)
 

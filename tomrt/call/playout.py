@@ -6,6 +6,7 @@ for the next. How far ahead of its play-out audio is sent, and what must be flus
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 
 from attrs import define, field, frozen
@@ -21,6 +22,8 @@ __all__ = ["AHEAD_S", "Chunk", "Playout"]
 FRAME_MS = 20
 SLACK_S = 0.060
 """After a stall, so much is caught up at once (three frames); the rest of the stall is heard as a gap."""
+LATE_S = 0.010
+"""A frame for a slot that is over by more than half of it would stand too close to the next."""
 AHEAD_S = 8.0
 """Audio made ahead of its sending; more makes the producer wait. Bounds a reply's memory to 128 kB at 8 kHz."""
 FRAMES_PER_MARK = 5
@@ -38,12 +41,14 @@ class Chunk:
         plays_at: Clock time at which the line plays them.
         reply: Whose voice they are; ``None`` for a fade or silence that belongs to no reply any more.
         mark: Goes in front of them.
+        silent: They are what a line is sent while there is nothing to say.
     """
 
     pcm: bytes
     plays_at: float
     reply: int | None = None
     mark: str | None = None
+    silent: bool = False
 
 
 @define
@@ -76,8 +81,11 @@ class Playout:
     _line_free: float = field(default=float("-inf"), init=False)
     _fade: bytes = field(default=b"", init=False, repr=False)
     _fade_in: bool = field(default=False, init=False)
+    _slot: float = field(default=float("-inf"), init=False)
+    _silence: bytes = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
+        self._silence = bytes(2 * self._frame)
         self._forget()
 
     # --- the producer's side -----------------------------------------------------------------------------------------
@@ -192,6 +200,8 @@ class Playout:
     @property
     def due(self) -> float:
         """Clock time at which ``tick`` has something to do; infinity when only new audio changes that."""
+        if self.egress.slots is not None:
+            return self._slot
         if self._fade:
             return float("-inf")
         if self.reply is None or self.held or self.gated:
@@ -203,6 +213,8 @@ class Playout:
     def tick(self, now: float) -> Chunk | None:
         """Return the next chunk that is due at clock time *now*, or ``None``."""
         self.ledger.advance(now)
+        if self.egress.slots is not None:
+            return self._tick_slot(now, self.egress.slots)
         if self._fade:
             return self._take_fade(now)
         if self.reply is None or self.held or self.gated:
@@ -226,6 +238,29 @@ class Playout:
     @property
     def _frame(self) -> int:
         return self.rate_hz * FRAME_MS // 1000
+
+    def _tick_slot(self, now: float, slots: Callable[[float], float]) -> Chunk | None:
+        """Return the one frame of the slot that is due; slots that a stall has passed over are not made good.
+
+        Sent in a burst, what was missed would be played later than now for the rest of the call.
+        """
+        if now < self._slot - EPSILON_S:
+            return None
+        if now > self._slot + LATE_S:
+            self._slot = slots(now)
+            if now < self._slot - EPSILON_S:
+                return None
+        at, self._slot = self._slot, slots(self._slot + FRAME_MS / 2000)
+        if self._fade:
+            return self._take_fade(at)
+        length = 0 if self.reply is None or self.held or self.gated else self._next_length()
+        if not length:
+            self._dry = True
+            self.samples_sent += self._frame
+            return Chunk(self._silence, at, silent=True)
+        self._play_end, self._dry = at, False
+        self._trim()
+        return self._take(length)
 
     def _forget(self) -> None:
         self.ledger = Ledger(self.rate_hz)
@@ -266,7 +301,7 @@ class Playout:
         start, stop = self._cursor, self._cursor + length
         pcm = self._samples(start, stop)
         mark = None
-        if self.egress.marks and (start // self._frame) % FRAMES_PER_MARK == 0:
+        if self.egress.marks and (self.egress.whole_sentences or (start // self._frame) % FRAMES_PER_MARK == 0):
             mark = f"{self.reply}:{start}"
             self.ledger.marked(start, self._play_end)
         if self._fade_in:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from attrs import evolve, field, frozen
 
 from tomrt.dialogue.prompts import Prompts
@@ -12,11 +14,18 @@ from tomrt.simulation.faults import Fault, draw_faults
 
 __all__ = ["LINES", "Act", "Scenario", "draw"]
 
+
+def _slot(after: float) -> float:
+    """Return the first time on a grid of 20 ms at or after *after*."""
+    return ceil(after / 0.020 - 1e-6) * 0.020
+
+
 LINES = {
     "plain": Egress(),
     "fork": Egress(lead_s=0.2, start_delay_s=0.05, tail_pad_s=0.16, flush_on_yield=True, marks=True),
     "files": Egress(whole_sentences=True, start_delay_s=0.02, lead_s=0.1, flush_on_yield=True),
     "stubborn files": Egress(whole_sentences=True, start_delay_s=0.02, lead_s=0.1, longest_file_s=2.5),
+    "packets": Egress(slots=_slot),
 }
 """The kinds of lines there are, as ``tomrt.wire`` describes them."""
 

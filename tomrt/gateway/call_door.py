@@ -12,8 +12,9 @@ import trio
 from trio_websocket import WebSocketConnection
 
 from tomrt.gateway.admission import Admission
+from tomrt.gateway.doorway import Note
 from tomrt.gateway.freeswitch_audio import open_line
-from tomrt.gateway.front_door import Note, WebSocketSession
+from tomrt.gateway.front_door import WebSocketSession
 from tomrt.gateway.refusal import Refusal
 from tomrt.gateway.upgrade import Upgrade
 from tomrt.ports import Transport
@@ -75,7 +76,7 @@ class CallDoor:
         if not offer.token:
             raise Refusal(401, DENIED, ("WWW-Authenticate", "Bearer"))
         claims = self._verifier.verify(offer.token, offer.call_id, time.time())
-        return offer.with_call_id(claims.call_id)
+        return offer if claims.call_id is None else offer.with_call_id(claims.call_id)
 
     async def _run_call(self, offer: Offer, connection: WebSocketConnection) -> None:
         line = await open_line(

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import logging
 import math
-import traceback
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, ExitStack
 
 import trio
 import trio.abc
-from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
+from trio_websocket import WebSocketConnection, wrap_server_stream
 
 from tomrt.errors import AccessDenied, ProtocolError
+from tomrt.gateway.doorway import Doorway, Note
 from tomrt.gateway.frame_meter import FrameMeter
 from tomrt.gateway.head import Head, HeadBuffer
 from tomrt.gateway.http import AsgiApp, Exchange
@@ -27,12 +27,9 @@ from tomrt.gateway.upgrade import Upgrade, asks_for_websocket, read_upgrade
 from tomrt.settings import Limits
 from tomrt.wire.handshake import choose_subprotocol
 
-__all__ = ["Admit", "FrontDoor", "Note", "WebSocketSession"]
+__all__ = ["Admit", "FrontDoor", "WebSocketSession"]
 
 logger = logging.getLogger("tomrt.gateway")
-
-Note = Callable[[str, str], None]
-"""Counts something: what, and of which kind; both are from a small fixed set of words."""
 
 WebSocketSession = Callable[[WebSocketConnection], Awaitable[None]]
 Admit = Callable[[Upgrade], AbstractContextManager[WebSocketSession]]
@@ -40,13 +37,12 @@ Admit = Callable[[Upgrade], AbstractContextManager[WebSocketSession]]
 refuse, or gives what serves the connection; it is left when the connection has ended."""
 
 RECEIVE_BYTES = 4096
-BACK_OFF_S = 0.1
 CLOSE_TIMEOUT_S = 1.0
 MESSAGE_QUEUE = 2
 """Messages read ahead of the call: with the longest messages 128 KiB, with 20 ms frames 40 ms."""
 
 
-class FrontDoor:
+class FrontDoor(Doorway):
     """Accepts connections and serves each within its own boundary.
 
     Args:
@@ -67,62 +63,15 @@ class FrontDoor:
         app: AsgiApp | None = None,
         max_connections: int = 512,
     ) -> None:
+        super().__init__(note=note, max_connections=max_connections)
         self._limits = limits
-        self._note = note
         self._admit = admit
         self._app = app
-        self._max_connections = max_connections
-        self._open = 0
         # The library logs what peers send, at debug level.
         logging.getLogger("trio-websocket").setLevel(logging.WARNING)
 
-    @property
-    def open_connections(self) -> int:
-        """How many connections are open now."""
-        return self._open
-
-    async def serve(
-        self,
-        listeners: Sequence[trio.abc.Listener[trio.abc.Stream]],
-        *,
-        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-    ) -> None:
-        """Accept connections until cancelled; the listeners stay open and are the caller's to close."""
-        async with trio.open_nursery() as nursery:
-            for listener in listeners:
-                nursery.start_soon(self._accept, listener, nursery)
-            task_status.started()
-
-    async def handle(self, stream: trio.abc.Stream) -> None:
-        """Serve one connection to its end; whatever goes wrong in it ends here, and the stream is closed."""
-        self._open += 1
-        try:
-            await self._converse(stream)
-        except* Exception as failures:
-            # With a star: a failure while the service stops comes in one group with the cancellation, which passes.
-            self._failed(failures)
-        finally:
-            self._open -= 1
-            await trio.aclose_forcefully(stream)
-
-    async def _accept(self, listener: trio.abc.Listener[trio.abc.Stream], nursery: trio.Nursery) -> None:
-        while True:
-            try:
-                stream = await listener.accept()
-            except trio.ClosedResourceError:
-                return
-            except OSError:
-                # Out of descriptors or memory: the waiting peer stays in the backlog, and calls end all the time.
-                self._note("accept", "failed")
-                await trio.sleep(BACK_OFF_S)
-                continue
-            if self._open >= self._max_connections:
-                self._note("connection", "too_many")
-                await trio.aclose_forcefully(stream)
-                continue
-            nursery.start_soon(self.handle, stream)
-
-    async def _converse(self, stream: trio.abc.Stream) -> None:
+    async def converse(self, stream: trio.abc.Stream) -> None:
+        """Serve one connection to its end: requests, or a WebSocket."""
         try:
             await self._serve_requests(stream, HeadBuffer())
         except Refusal as refusal:
@@ -167,7 +116,7 @@ class FrontDoor:
             if exchange.gone:
                 self._note("connection", "lost")
                 return False
-            self._failed(error)
+            self.failed(error)
             if not exchange.started:
                 raise Refusal(500, "the service failed to answer this request") from None
             return False
@@ -235,17 +184,7 @@ class FrontDoor:
         except Exception as error:
             if not started:
                 raise
-            self._failed(error)
-
-    def _failed(self, error: Exception) -> None:
-        causes = list(_leaves(error))
-        if all(isinstance(cause, ConnectionClosed) for cause in causes):
-            self._note("connection", "lost")
-            return
-        for cause in causes:
-            self._note("crashed", type(cause).__name__)
-        # Neither message nor arguments: they may quote the peer.
-        logger.error("a connection failed: %s", "; ".join(_where(cause) for cause in causes[:4]))
+            self.failed(error)
 
 
 async def _say(stream: trio.abc.Stream, refusal: Refusal) -> None:
@@ -256,17 +195,3 @@ async def _say(stream: trio.abc.Stream, refusal: Refusal) -> None:
             return
         if refusal.status != 408:
             await linger(stream)
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
-
-
-def _where(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f"{frames[-1].filename[-60:]}:{frames[-1].lineno}" if frames else "unknown place"
-    return f"{type(error).__name__[:40]} at {place}"

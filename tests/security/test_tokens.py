@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tomrt.errors import AccessDenied, MisuseError
-from tomrt.security.tokens import DENIED, Claims, TokenVerifier, issue
+from tomrt.security.tokens import ANY_CALL, DENIED, Claims, TokenVerifier, issue, issue_for_any
 
 SECRET = "correct horse battery staple 12345"
 OTHER = "another secret of sufficient length"
@@ -130,7 +130,10 @@ WRONG_CLAIMS: dict[str, dict[str, object]] = {
             "CALL-1",
             "",
             " call-1",
-            "*",
+            "**",
+            "* ",
+            "call-*",
+            ["*"],
             1,
             None,
             True,
@@ -189,6 +192,31 @@ def test_issued_tokens_are_verified_by_us_and_by_the_library() -> None:
         VERIFIER.verify(token, "c", now + 31)
 
 
+@pytest.mark.parametrize("call_id", ["call-1", "another", None])
+def test_a_token_for_any_call_fits_any_call(call_id: str | None) -> None:
+    """A token minted for any call lets any call in, and gives it no name."""
+    now = time.time()
+    token = issue_for_any(SECRET, 30)
+    claims = VERIFIER.verify(token, call_id, now)
+    assert claims.call_id is None
+    assert now + 28 <= claims.expires_at <= now + 31
+
+
+def test_a_token_for_any_call_is_no_looser_otherwise() -> None:
+    """It expires, and must be signed, like every other."""
+    token = issue_for_any(SECRET, 30)
+    with pytest.raises(AccessDenied):
+        VERIFIER.verify(token, "call-1", time.time() + 31)
+    with pytest.raises(AccessDenied):
+        TokenVerifier(OTHER).verify(token, "call-1", time.time())
+
+
+def test_a_token_for_any_call_is_never_made_by_accident() -> None:
+    """A call that calls itself what such tokens say gets no token."""
+    with pytest.raises(MisuseError):
+        issue(SECRET, ANY_CALL, 30)
+
+
 @pytest.mark.parametrize("secret", ["", "x" * 31])
 def test_short_secrets_are_our_mistake(secret: str) -> None:
     """A secret shorter than the hash is refused at start."""
@@ -196,6 +224,8 @@ def test_short_secrets_are_our_mistake(secret: str) -> None:
         TokenVerifier(secret)
     with pytest.raises(MisuseError):
         issue(secret, "c", 1)
+    with pytest.raises(MisuseError):
+        issue_for_any(secret, 1)
 
 
 @given(

@@ -1,5 +1,7 @@
 """Tokens that let a call in: JWT (RFC 7519) signed with HS256, bound to one call and short-lived.
 
+One kind fits any call: for a dialplan, which cannot sign. It is made by a function of its own, never by accident.
+
 The library checks form and signature; what the claims mean is checked here, against a time that the caller passes in.
 Whatever is wrong, the answer is the same two words, so that nobody learns which part of a forged token was right.
 """
@@ -15,13 +17,16 @@ from jwt.types import Options
 
 from tomrt.errors import AccessDenied, MisuseError
 
-__all__ = ["ALGORITHM", "DENIED", "MAX_TOKEN_CHARS", "Claims", "TokenVerifier", "issue"]
+__all__ = ["ALGORITHM", "ANY_CALL", "DENIED", "MAX_TOKEN_CHARS", "Claims", "TokenVerifier", "issue", "issue_for_any"]
 
 ALGORITHM = "HS256"
 DENIED = "access denied"
 MAX_TOKEN_CHARS = 4096
 MIN_SECRET_BYTES = 32
 """RFC 7518 §3.2: a key of the size of the hash, or larger."""
+
+ANY_CALL = "*"
+"""What the claim ``call_id`` says in a token that fits any call; no call can be called that."""
 
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\Z")
 _HEADERS = frozenset({"alg", "typ"})
@@ -34,11 +39,11 @@ class Claims:
     """What a verified token says.
 
     Args:
-        call_id: The call that it lets in.
+        call_id: The call that it lets in; ``None`` when it fits any call, which then is called what it calls itself.
         expires_at: Unix time from which on it is void.
     """
 
-    call_id: str
+    call_id: str | None
     expires_at: float
 
 
@@ -85,7 +90,11 @@ class TokenVerifier:
         named = claims.get("call_id")
         if now >= expires_at or any(now < begins_at for begins_at in not_before):
             raise AccessDenied(DENIED)
-        if not isinstance(named, str) or not named or call_id not in {None, named}:
+        if not isinstance(named, str) or not named:
+            raise AccessDenied(DENIED)
+        if named == ANY_CALL:
+            return Claims(call_id=None, expires_at=expires_at)
+        if call_id not in {None, named}:
             raise AccessDenied(DENIED)
         return Claims(call_id=named, expires_at=expires_at)
 
@@ -105,8 +114,23 @@ def issue(secret: str, call_id: str, lifetime: float) -> str:
     """Return a token that lets *call_id* in from now on for *lifetime* seconds.
 
     Raises:
+        MisuseError: the secret is shorter than 32 bytes, or *call_id* would let any call in.
+    """
+    if call_id == ANY_CALL:
+        raise MisuseError("a token that fits any call is made with issue_for_any")
+    return _signed(secret, call_id, lifetime)
+
+
+def issue_for_any(secret: str, lifetime: float) -> str:
+    """Return a token that lets any call in from now on for *lifetime* seconds: whoever reads it can place calls.
+
+    Raises:
         MisuseError: the secret is shorter than 32 bytes.
     """
+    return _signed(secret, ANY_CALL, lifetime)
+
+
+def _signed(secret: str, call_id: str, lifetime: float) -> str:
     now = int(time.time())
     claims = {"call_id": call_id, "iat": now, "exp": now + round(lifetime)}
     return jwt.encode(claims, _key(secret), algorithm=ALGORITHM)

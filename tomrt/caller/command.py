@@ -12,7 +12,7 @@ from attrs import frozen
 
 from tomrt.audio import write_wav
 from tomrt.caller.dial import dial
-from tomrt.caller.plan import CallPlan, CallRecord, NotPlaced
+from tomrt.caller.plan import CallPlan, CallRecord, NotPlaced, dialect_of
 from tomrt.caller.report import Report, as_json, as_table, measure
 from tomrt.caller.script import Utterance
 from tomrt.caller.speech import from_wav, spoken_by
@@ -33,7 +33,7 @@ class CallCommand:
     url: str
     wavs: tuple[Path, ...] = ()
     texts: tuple[str, ...] = ()
-    dialect: Dialect = Dialect.PLAIN
+    dialect: Dialect | None = None
     rate_hz: int = 8000
     barge_in_at_s: float | None = None
     answer_wait_s: float = 15.0
@@ -56,7 +56,7 @@ async def run(command: CallCommand) -> int:
     plan = CallPlan(
         url=command.url,
         utterances=await _utterances(command),
-        dialect=command.dialect,
+        dialect=dialect_of(command.url, command.dialect),
         rate_hz=command.rate_hz,
         token=command.token,
         barge_in_at_s=command.barge_in_at_s,

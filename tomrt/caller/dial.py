@@ -13,7 +13,11 @@ from wsproto.utilities import ProtocolError as WebSocketProtocolError
 
 from tomrt.caller.line import CONNECT_S, Stream, Watch, talk
 from tomrt.caller.plan import CallPlan, CallRecord, NotPlaced
+from tomrt.caller.rtp_call import talk_by_rtp
 from tomrt.caller.terminal import printable
+from tomrt.caller.unicast_call import talk_by_unicast
+from tomrt.errors import ProtocolError
+from tomrt.events import Dialect
 
 __all__ = ["dial"]
 
@@ -24,6 +28,12 @@ _ADVICE = {
     503: "It takes no more calls now; try again, or raise gateway.max_calls.",
 }
 
+_ANSWER = "WebSocket answer"
+_LACKS = dict.fromkeys(Dialect, _ANSWER) | {
+    Dialect.UNICAST: "command of an event-socket server for audio by unicast",
+    Dialect.RTP: "RTP came back",
+}
+_STARTED_BY = {Dialect.RTP: "python -m tomrt, with rtp.enabled set"}
 
 # What trio-websocket lets through from below when the peer speaks something else, tried with peers that do.
 _FOREIGN = (ConnectionClosed, WebSocketProtocolError, h11.ProtocolError, OSError, ValueError, trio.BrokenResourceError)
@@ -32,15 +42,25 @@ _FOREIGN = (ConnectionClosed, WebSocketProtocolError, h11.ProtocolError, OSError
 async def dial(plan: CallPlan, watch: Watch = lambda _, __: None) -> CallRecord | NotPlaced:
     """Place the call *plan* and hold it to its end."""
     try:
-        async with await _connect(plan) as stream:
-            return await talk(stream, plan, watch)
+        return await _talk(plan, watch)
     except* ConnectionRejected as refusal:
         failed = _refused(plan, _first(refusal))
     except* trio.TooSlowError:
-        failed = _unreachable(plan, f"no WebSocket answer within {CONNECT_S:g} s")
+        failed = _unreachable(plan, f"no {_LACKS[plan.dialect]} within {CONNECT_S:g} s")
+    except* ProtocolError as fault:
+        failed = _unreachable(plan, str(_first(fault)))
     except* _FOREIGN as group:
         failed = _unreachable(plan, _reason(group))
     return failed
+
+
+async def _talk(plan: CallPlan, watch: Watch) -> CallRecord:
+    if plan.dialect is Dialect.RTP:
+        return await talk_by_rtp(plan, watch)
+    async with await _connect(plan) as stream:
+        if plan.dialect is Dialect.UNICAST:
+            return await talk_by_unicast(stream, plan, watch)
+        return await talk(stream, plan, watch)
 
 
 async def _connect(plan: CallPlan) -> Stream:
@@ -69,7 +89,10 @@ def _refused(plan: CallPlan, refusal: BaseException) -> NotPlaced:
 
 def _unreachable(plan: CallPlan, reason: str) -> NotPlaced:
     return NotPlaced(
-        sentence=f"No service takes calls at {plan.url}: {plan.address}: {reason}. Start one with: python -m tomrt",
+        sentence=(
+            f"No service takes calls at {plan.url}: {plan.address}: {reason}. "
+            f"Start one with: {_STARTED_BY.get(plan.dialect, 'python -m tomrt')}"
+        ),
         reached=False,
     )
 

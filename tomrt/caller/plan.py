@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from attrs import Factory, field, frozen
+from attrs import Attribute, Factory, field, frozen
 
 from tomrt.caller.ear import PeerEvent
 from tomrt.caller.script import Utterance
@@ -13,11 +13,37 @@ from tomrt.errors import SettingsError
 from tomrt.events import Dialect
 from tomrt.wire.audio_fork import SUBPROTOCOL
 
-__all__ = ["CallPlan", "CallRecord", "NotPlaced", "Spoken"]
+__all__ = ["CallPlan", "CallRecord", "NotPlaced", "Spoken", "dialect_of"]
 
 
 def _new_call_id() -> str:
     return str(uuid.uuid4())
+
+
+_PORTS = {"ws": 80, "wss": 443, "esl": 8084, "rtp": 8086}
+_BY_SCHEME = {"esl": Dialect.UNICAST, "rtp": Dialect.RTP}
+
+
+def _scheme(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        return ""
+
+
+def dialect_of(url: str, chosen: Dialect | None = None) -> Dialect:
+    """Return the dialect of a call to *url*: ``esl`` and ``rtp`` have but one; over a WebSocket it is *chosen*.
+
+    Raises:
+        SettingsError: both contradict.
+    """
+    given = _BY_SCHEME.get(_scheme(url))
+    if given is None and chosen not in _BY_SCHEME.values():
+        return chosen or Dialect.PLAIN
+    if chosen not in {None, given}:
+        carries = "a WebSocket dialect" if given is None else f"the dialect {given.value}, and no other"
+        raise SettingsError(f"--dialect {chosen.value if chosen else ''}: a call to {url[:200]} has {carries}")
+    return given or Dialect.PLAIN
 
 
 def _check_url(_: object, __: object, url: str) -> None:
@@ -26,8 +52,15 @@ def _check_url(_: object, __: object, url: str) -> None:
         _ = parts.port
     except ValueError as error:
         raise SettingsError(f"--url {url[:200]!r} is no URL: {error}") from None
-    if parts.scheme not in {"ws", "wss"} or not parts.hostname or not (url.isascii() and url.isprintable()):
-        raise SettingsError(f"--url {url[:200]!r} is no WebSocket URL; it looks like ws://127.0.0.1:8081/call")
+    if parts.scheme not in _PORTS or not parts.hostname or not (url.isascii() and url.isprintable()):
+        raise SettingsError(
+            f"--url {url[:200]!r} is no WebSocket URL, as ws://127.0.0.1:8081/call, nor esl://127.0.0.1:8084 "
+            "(FreeSWITCH's event socket), nor rtp://127.0.0.1:8086"
+        )
+
+
+def _check_dialect(plan: CallPlan, _: Attribute[Dialect], dialect: Dialect) -> None:
+    dialect_of(plan.url, dialect)
 
 
 @frozen(kw_only=True)
@@ -35,9 +68,10 @@ class CallPlan:
     """One call to place.
 
     Args:
-        url: Where the service takes calls; parameters in its query stay as they are.
+        url: Where the service takes calls: ``ws://`` or ``wss://``, whose query stays as it is; ``esl://`` for its
+            event socket, audio by unicast; ``rtp://``.
         utterances: What to say, at ``rate_hz``.
-        dialect: Which module to be.
+        dialect: Which module to be; the URL tells where it is ``esl`` or ``rtp``.
         rate_hz: Sample rate of the line, 8000 or 16000.
         call_id: Name of the call.
         token: JWT that lets the call in, or ``""``.
@@ -48,7 +82,9 @@ class CallPlan:
 
     url: str = field(validator=_check_url)
     utterances: tuple[Utterance, ...]
-    dialect: Dialect = Dialect.PLAIN
+    dialect: Dialect = field(
+        default=Factory(lambda plan: dialect_of(plan.url), takes_self=True), validator=_check_dialect
+    )
     rate_hz: int = 8000
     call_id: str = Factory(_new_call_id)
     token: str = field(default="", repr=False)
@@ -69,7 +105,7 @@ class CallPlan:
     @property
     def port(self) -> int:
         """The service's port."""
-        return urlsplit(self.url).port or (443 if self.tls else 80)
+        return urlsplit(self.url).port or _PORTS[urlsplit(self.url).scheme]
 
     @property
     def address(self) -> str:
@@ -103,8 +139,9 @@ class CallPlan:
 
     @property
     def silence(self) -> bytes:
-        """20 ms of what the module sends while nobody speaks; samples of -1 from the FreeSWITCH modules."""
-        return (b"\0\0" if self.dialect is Dialect.PLAIN else b"\xff\xff") * (self.rate_hz // 50)
+        """20 ms of what is sent while nobody speaks; samples of -1 from the FreeSWITCH modules."""
+        of_a_module = self.dialect in {Dialect.FORK, Dialect.FORK_JSON, Dialect.STREAM}
+        return (b"\xff\xff" if of_a_module else b"\0\0") * (self.rate_hz // 50)
 
 
 @frozen(kw_only=True)

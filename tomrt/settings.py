@@ -74,6 +74,12 @@ class Auth:
     )
 
 
+TRANSFER = (
+    r"(?P<name>[A-Za-z0-9_-]{1,32})=(?P<extension>[A-Za-z0-9*#+._-]{1,64})(?:@(?P<context>[A-Za-z0-9._-]{1,64}))?"
+)
+"""One entry of ``freeswitch.transfers``."""
+
+
 @frozen(kw_only=True)
 class Freeswitch:
     """Calls that FreeSWITCH hands over by its event socket, and the control of them."""
@@ -110,6 +116,8 @@ class Freeswitch:
         "",
         "Whom a caller may be put through to, as 'reception=1000 sales=2001@internal': a name, an extension, and the "
         "dialplan context where it is not the caller's own. The first one is who 'a person' is. Empty: nobody.",
+        each=TRANSFER,
+        form="NAME=EXTENSION or NAME=EXTENSION@CONTEXT",
     )
     transfer_timeout_s: float = number(30.0, "How long an agent's phone rings before the caller is told.", 5, 300)
     hold_music: str = text("local_stream://moh", "What a caller on hold hears: a file or stream that FreeSWITCH plays.")
@@ -301,6 +309,11 @@ def check_together(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
 
 def _check_lines(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     freeswitch, rtp = settings.freeswitch, settings.rtp
+    for place, peer in enumerate(rtp.peers.split(), 1):
+        try:
+            ipaddress.ip_network(peer)
+        except ValueError:
+            yield ("rtp.peers",), f"entry {place} is neither an address nor a network, as 10.0.0.5 or 10.0.0.0/24"
     ports = freeswitch.unicast_last_port - freeswitch.unicast_first_port + 1
     if ports < 2 * settings.gateway.max_calls:
         sentence = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import attrs
@@ -68,6 +69,8 @@ class Meaning:
         high: Greatest value of a number.
         choices: The only values a text may have; empty for free text.
         required: Whether a text must not be empty.
+        each: A regular expression for each word of a text that is a list; empty for other texts.
+        form: The same for a person.
         least_bytes: Shortest secret taken.
     """
 
@@ -76,6 +79,8 @@ class Meaning:
     high: float | None = None
     choices: tuple[str, ...] = ()
     required: bool = False
+    each: str = ""
+    form: str = ""
     least_bytes: int = SECRET_MIN_BYTES
 
 
@@ -109,6 +114,9 @@ def _fault_in_text(value: str, meaning: Meaning) -> str:
         return "must not be empty"
     if not value.isprintable():
         return "must not hold control characters"
+    for number, word in enumerate(value.split() if meaning.each else (), 1):
+        if re.fullmatch(meaning.each, word) is None:
+            return f"entry {number} is not {meaning.form}"
     return ""
 
 
@@ -124,9 +132,9 @@ def number(default: float, meaning: str, low: float, high: float) -> Any:
     )
 
 
-def text(default: object, meaning: str, *choices: str, required: bool = False) -> Any:
-    """Return the field of a text, one of *choices* where there are some, or of a switch."""
-    metadata = {"meaning": Meaning(text=meaning, choices=choices, required=required)}
+def text(default: object, meaning: str, *choices: str, required: bool = False, each: str = "", form: str = "") -> Any:
+    """Return the field of a text, one of *choices* where there are some, or a list of *each*, or of a switch."""
+    metadata = {"meaning": Meaning(text=meaning, choices=choices, required=required, each=each, form=form)}
     return attrs.field(default=default, validator=_validate, metadata=metadata)
 
 

@@ -31,15 +31,19 @@ MAY_IMPORT = {
     "caller": GROUND | {"caller", "audio", "wire", "engines", "security"},
     "simulation": GROUND | {"simulation", "audio", "turns", "dialogue", "call", "engines"},
     "banner": GROUND | {"engines"},
+    "listeners": GROUND | {"gateway"},
+    "token_command": GROUND | {"security", "wire"},
+    "doctor": GROUND | {"doctor", "wire", "gateway", "audio", "security", "caller"},
     "app": {"*"},
     "__init__": set(),
-    "__main__": GROUND | {"app", "caller", "simulation"},
+    "__main__": GROUND | {"app", "caller", "simulation", "doctor", "token_command"},
 }
 PURE = {"_dsp", "audio", "wire", "turns", "dialogue"}
 FORBIDDEN_IN_PURE = {"trio", "socket", "asyncio", "threading", "time"}
 NURSERIES = {
     "app.py", "call/session.py", "engines/workers.py", "gateway/doorway.py", "gateway/front_door.py", "gateway/call_door.py",
-    "gateway/freeswitch_outbound.py", "gateway/freeswitch_inbound.py",
+    "gateway/freeswitch_outbound.py", "gateway/freeswitch_inbound.py", "gateway/rtp.py", "doctor/audio_trial.py",
+    "doctor/examination.py", "doctor/loopback_call.py",
     "gateway/http.py", "caller/line.py", "simulation/world.py",
 }  # fmt: skip
 

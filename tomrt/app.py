@@ -6,8 +6,8 @@ A first SIGTERM or SIGINT drains (new calls get 503, running ones may end), a se
 
 from __future__ import annotations
 
-import errno
 import logging
+import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -19,23 +19,32 @@ import trio
 from attrs import define, evolve, field
 
 from tomrt.audio import Ingress, Overhearing
-from tomrt.banner import Banner
+from tomrt.banner import Banner, in_url
 from tomrt.call.session import CallSession
+from tomrt.call.tooling import NoTools
 from tomrt.dialogue.lexicon import load as load_lexicon
 from tomrt.dialogue.prompts import Prompts
 from tomrt.engines.assembly import Engines, open_engines
-from tomrt.errors import TomrtError
 from tomrt.gateway.admission import Admission
 from tomrt.gateway.call_door import CallDoor
+from tomrt.gateway.call_tools import CallTools
+from tomrt.gateway.controlled_line import ControlledLine
+from tomrt.gateway.freeswitch_inbound import FreeswitchInbound
+from tomrt.gateway.freeswitch_outbound import FreeswitchOutbound
 from tomrt.gateway.front_door import FrontDoor
 from tomrt.gateway.routes import build_app
+from tomrt.gateway.rtp import RtpDoor
+from tomrt.gateway.spoken_files import SpokenFiles
+from tomrt.gateway.switch_calls import SwitchCalls
+from tomrt.gateway.transfer_targets import read_targets
+from tomrt.listeners import Listeners, open_listeners
 from tomrt.observe.actions import ActionFile
 from tomrt.observe.logs import CallLog, call_id, set_up
 from tomrt.observe.metrics import Metrics
 from tomrt.observe.tap import Taps
-from tomrt.ports import Tap, Transport
+from tomrt.ports import Tap, Tools, Transport
 from tomrt.security.tokens import TokenVerifier
-from tomrt.settings import Gateway, Settings
+from tomrt.settings import Settings
 
 __all__ = ["Service", "main"]
 
@@ -43,10 +52,7 @@ log = logging.getLogger("tomrt.service")
 
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread may hold the interpreter while the calls' loop waits; Python's 5 ms ruins the pacing of audio."""
-BACKLOG = 128
 LOOK_AGAIN_S = 0.05
-
-Listeners = list[trio.SocketListener]
 
 
 async def main(settings: Settings, *, config_source: str = "built-in settings", as_json: bool = False) -> int:
@@ -72,7 +78,7 @@ async def main(settings: Settings, *, config_source: str = "built-in settings", 
 
 async def serve(settings: Settings, announce: Callable[[Service], None]) -> int:
     """Open everything, serve, and close everything again; *announce* is called when calls are taken."""
-    listeners = await open_ports(settings.gateway)
+    listeners = await open_listeners(settings)
     try:
         engines = await open_engines(settings)
         try:
@@ -83,44 +89,13 @@ async def serve(settings: Settings, announce: Callable[[Service], None]) -> int:
             with trio.CancelScope(shield=True):
                 await engines.aclose()
     finally:
-        for listener in (*listeners[0], *listeners[1]):
-            listener.socket.close()
+        listeners.close()
 
 
 def warm_up(settings: Settings) -> None:
     """Load what all calls share, up to half a second's work, so that the first caller does not wait for it."""
     Overhearing(Ingress(8000), silero=settings.turns.confirm_voice)
     load_lexicon(settings.dialogue.language)
-
-
-async def open_ports(gateway: Gateway) -> tuple[Listeners, Listeners]:
-    """Listen; return the listeners of the HTTP port and of the media port, the same ones where the ports are one.
-
-    Raises:
-        TomrtError: a port cannot be had, in one sentence.
-    """
-    http = await _listen(gateway, "http_port")
-    if gateway.http_port == gateway.media_port != 0:
-        return http, http
-    try:
-        return http, await _listen(gateway, "media_port")
-    except TomrtError:
-        for listener in http:
-            listener.socket.close()
-        raise
-
-
-async def _listen(gateway: Gateway, key: str) -> Listeners:
-    port = getattr(gateway, key)
-    try:
-        return await trio.open_tcp_listeners(port, host=gateway.host, backlog=BACKLOG)
-    except OSError as error:
-        where = f"{gateway.host} port {port}"
-        if error.errno == errno.EADDRINUSE:
-            raise TomrtError(f"{where} is taken by another program: stop it, or set gateway.{key}") from error
-        if error.errno == errno.EACCES:
-            raise TomrtError(f"{where} may not be listened on by this user: set gateway.{key} above 1023") from error
-        raise TomrtError(f"cannot listen on {where}: {error.strerror or error}") from error
 
 
 @define(eq=False)
@@ -130,17 +105,20 @@ class Service:
     Args:
         settings: What to do.
         engines: Who understands, decides and speaks.
-        listeners: Of the HTTP port and of the media port.
+        listeners: The ports, which stay the caller's to close.
     """
 
     settings: Settings
     engines: Engines
-    listeners: tuple[Listeners, Listeners]
+    listeners: Listeners
     metrics: Metrics = field(init=False)
     admission: Admission = field(init=False)
     _actions: ActionFile | None = field(init=False)
     _tap: Tap = field(init=False)
     _prompts: Prompts = field(init=False)
+    _switch_calls: SwitchCalls = field(init=False)
+    _inbound: FreeswitchInbound | None = field(init=False)
+    _rtp: RtpDoor | None = field(init=False)
     _forced: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -148,10 +126,42 @@ class Service:
         self.metrics = Metrics(version("tomrt"))
         self.admission = Admission(max_calls=self.settings.gateway.max_calls)
         self._actions = ActionFile(Path(dialogue.actions_file)) if dialogue.actions_file else None
-        taps: list[Tap] = [self.metrics, CallLog(), *([self._actions] if self._actions else [])]
+        key = self.settings.log.caller_key.reveal() or secrets.token_hex()
+        taps: list[Tap] = [self.metrics, CallLog(key), *([self._actions] if self._actions else [])]
         self._tap = Taps(taps)
         prompts = self.engines.script.prompts
         self._prompts = prompts if dialogue.consent else evolve(prompts, notice="")
+        self._open_switch()
+
+    def _open_switch(self) -> None:
+        """Make what has FreeSWITCH's and RTP calls.
+
+        Raises:
+            SettingsError: a text of their settings makes no sense.
+        """
+        freeswitch, note = self.settings.freeswitch, self.metrics.note
+        self._switch_calls = SwitchCalls(
+            settings=freeswitch,
+            limits=self.settings.limits,
+            secret=self.settings.auth.secret,
+            admission=self.admission,
+            targets=read_targets(freeswitch.transfers),
+            media_url=freeswitch.media_url or f"ws://{in_url(self.listeners.media_address)}/call",
+            serve_call=self._serve_call,
+            note=note,
+        )
+        self._inbound = None
+        if freeswitch.inbound_host:
+            self._inbound = FreeswitchInbound(settings=freeswitch, calls=self._switch_calls, note=note)
+        self._rtp = None
+        if self.listeners.rtp is not None:
+            self._rtp = RtpDoor(
+                settings=self.settings.rtp,
+                admission=self.admission,
+                serve_call=self._serve_call,
+                tap=self._tap,
+                note=note,
+            )
 
     async def run(self, announce: Callable[[Service], None]) -> int:
         """Serve until a signal has been obeyed; return the exit code."""
@@ -174,13 +184,16 @@ class Service:
 
     def banner(self, config_source: str) -> Banner:
         """Return what to tell the operator."""
-        http, media = (listeners[0].socket.getsockname()[:2] for listeners in self.listeners)
+        freeswitch, rtp = self.settings.freeswitch, self.listeners.rtp
         return Banner(
             version=version("tomrt"),
             config_source=config_source,
             engines=self.engines.choices,
-            http=http,
-            media=media,
+            http=self.listeners.http_address,
+            media=self.listeners.media_address,
+            outbound=self.listeners.outbound_address,
+            inbound=(freeswitch.inbound_host, freeswitch.inbound_port) if freeswitch.inbound_host else None,
+            rtp=rtp.rtp.getsockname()[:2] if rtp is not None else None,
             tokens=bool(self.settings.auth.secret),
             notice=bool(self._prompts.notice),
             actions_file=self.settings.dialogue.actions_file,
@@ -194,9 +207,11 @@ class Service:
             verifier=TokenVerifier(secret.reveal()) if secret else None,
             serve_call=self._serve_call,
             note=self.metrics.note,
+            switch_calls=self._switch_calls,
         )
         app = build_app(ready=self.ready, registry=self.metrics.registry)
-        http, media = self.listeners
+        http, media = self.listeners.http, self.listeners.media
+        await self._open_switch_doors(nursery)
         door = partial(FrontDoor, limits=limits, note=self.metrics.note)
         if http is media:
             await nursery.start(door(admit=calls.admit, app=app).serve, media)
@@ -204,14 +219,36 @@ class Service:
         await nursery.start(door(app=app).serve, http)
         await nursery.start(door(admit=calls.admit).serve, media)
 
+    async def _open_switch_doors(self, nursery: trio.Nursery) -> None:
+        freeswitch = self.settings.freeswitch
+        if self.listeners.outbound is not None:
+            outbound = FreeswitchOutbound(settings=freeswitch, calls=self._switch_calls, note=self.metrics.note)
+            await nursery.start(outbound.serve, self.listeners.outbound)
+        if self._inbound is not None:
+            nursery.start_soon(self._inbound.run)
+        if self._rtp is not None and self.listeners.rtp is not None:
+            await nursery.start(self._rtp.serve, self.listeners.rtp)
+
     async def _serve_call(self, transport: Transport) -> None:
         call_id.set(transport.info.call_id)
+        if not isinstance(transport, ControlledLine):
+            await self._have_call(transport, NoTools())
+            return
+        files = SpokenFiles(self.engines.voice, self.settings.freeswitch.sounds_dir)
+        try:
+            await self._have_call(transport, CallTools(transport.control, transport.targets, files.speak))
+        finally:
+            with trio.CancelScope(shield=True):
+                await files.remove()
+
+    async def _have_call(self, transport: Transport, tools: Tools) -> None:
         await CallSession(
             transport=transport,
             session=self.engines.session,
             prompts=self._prompts,
             settings=self.settings,
             tap=self._tap,
+            tools=tools,
         ).run()
 
     async def _obey(self, signals: AsyncIterator[int]) -> None:

@@ -47,6 +47,7 @@ def loopback_settings(**gateway: object) -> Settings:
     return evolve(
         defaults,
         gateway=evolve(defaults.gateway, http_port=0, media_port=0, **gateway),
+        freeswitch=evolve(defaults.freeswitch, outbound_port=0),
         engines=evolve(defaults.engines, espeak_wpm=FAST_WPM),
     )
 
@@ -100,6 +101,7 @@ async def running_process(log: Path, environ: Mapping[str, str] | None = None) -
     settings = {
         "TOMRT_GATEWAY__HTTP_PORT": "0",
         "TOMRT_GATEWAY__MEDIA_PORT": "0",
+        "TOMRT_FREESWITCH__OUTBOUND_PORT": "0",
         "TOMRT_ENGINES__ESPEAK_WPM": str(FAST_WPM),
         **(environ or {}),
     }

@@ -143,11 +143,12 @@ async def test_a_stall_of_ours_loses_nothing():
         assert await switch.frames(11) == [ulaw_decode(packet) for packet in packets[1:]]
 
 
-async def test_gaps_filled_by_the_switch_are_silence():
-    """Packets of ``ff`` bytes are silence in A-law, too, where they would be a click."""
+@pytest.mark.parametrize("size", [160, 320])
+async def test_gaps_filled_by_the_switch_are_silence(size):
+    """Packets of ``ff`` bytes, of either length, are silence in A-law, too, where they would be a click."""
     with unicast(codec="alaw") as switch:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(lambda: switch.stream([b"\xff" * 160] * 6))
+            nursery.start_soon(lambda: switch.stream([b"\xff" * size] * 6))
             assert not any(any(frame) for frame in await switch.frames(6))
 
 

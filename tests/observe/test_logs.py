@@ -55,10 +55,10 @@ def test_words_of_callers_stand_only_at_debug(caplog):
     )
     with caplog.at_level(logging.INFO, "tomrt.call"):
         for happening in happenings:
-            CallLog().put(happening)
+            CallLog("key").put(happening)
     assert "words" not in caplog.text
     assert "+49" not in caplog.text
     assert "answered after 612 ms" in caplog.text
     with caplog.at_level(logging.DEBUG, "tomrt.call"):
-        CallLog().put(happenings[1])
+        CallLog("key").put(happenings[1])
     assert "my secret words" in caplog.text

@@ -77,6 +77,7 @@ class CallSession:
     _jobs: trio.MemorySendChannel[Asked | Say] = field(init=False)
     _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     _reason: str = field(default="", init=False)
+    _cause: str = field(default="", init=False)
     _started: float = field(factory=trio.current_time, init=False)
     _samples_in: int = field(default=0, init=False)
 
@@ -177,6 +178,7 @@ class CallSession:
                 self._taking.line_stopped()
                 with trio.move_on_after(FINISH_S):
                     await self._taking.idle()
+            self._cause = closed.cause
             self._end(closed.reason)
             self.happen(Event.CLOSED)
 
@@ -185,6 +187,7 @@ class CallSession:
         self.report.say(
             CallEnded,
             reason=reason,
+            cause=self._cause,
             seconds=trio.current_time() - self._started,
             samples_in=int(self._ingress.received_ms * self.transport.info.rate_hz / 1000),
             samples_out=self._playout.samples_sent,

@@ -31,12 +31,14 @@ class Engines:
         session: Answers turns.
         script: The dialogue.
         choices: Which engines these are, and why.
+        voice: Speaks, for what is not said to the caller.
         closers: What ends their threads, in the order in which they were opened.
     """
 
     session: RealtimeSession
     script: Script
     choices: tuple[Choice, ...]
+    voice: TextToSpeech
     closers: list[Callable[[], Awaitable[object]]]
 
     async def aclose(self) -> None:
@@ -70,7 +72,7 @@ async def open_engines(settings: Settings) -> Engines:
             await close()
         raise SettingsError(f"engines: {error}") from error
     session = Cascade(recogniser, ScriptedDialogue(script), voice, language=settings.dialogue.language)
-    return Engines(session, script, (stt, llm, tts), closers)
+    return Engines(session, script, (stt, llm, tts), voice, closers)
 
 
 def _script(file: str) -> Script:

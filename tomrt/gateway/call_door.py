@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import trio
 from trio_websocket import WebSocketConnection
 
 from tomrt.gateway.admission import Admission
+from tomrt.gateway.controlled_line import ControlledLine
 from tomrt.gateway.doorway import Note
 from tomrt.gateway.freeswitch_audio import open_line
 from tomrt.gateway.front_door import WebSocketSession
 from tomrt.gateway.refusal import Refusal
+from tomrt.gateway.switch_calls import SwitchCalls
 from tomrt.gateway.upgrade import Upgrade
 from tomrt.ports import Transport
 from tomrt.security.tokens import DENIED, TokenVerifier
@@ -34,6 +36,7 @@ class CallDoor:
         verifier: Checks tokens; ``None`` lets everybody in.
         serve_call: Has the conversation; when it returns, the line is hung up.
         note: Counts what happens.
+        switch_calls: Knows the calls whose audio it has asked for here, and their controls.
     """
 
     def __init__(
@@ -44,7 +47,9 @@ class CallDoor:
         verifier: TokenVerifier | None,
         serve_call: Callable[[Transport], Awaitable[None]],
         note: Note,
+        switch_calls: SwitchCalls | None = None,
     ) -> None:
+        self._switch_calls = switch_calls
         self._limits = limits
         self._admission = admission
         self._verifier = verifier
@@ -64,6 +69,9 @@ class CallDoor:
             raise Refusal(404, "calls are taken at /call")
         offer = read_offer(upgrade.query, subprotocols=upgrade.subprotocols, headers=upgrade.headers)
         offer = self._let_in(offer)
+        if self._switch_calls is not None and self._switch_calls.expects(offer.call_id):
+            yield partial(self._run_call, offer)  # admitted when it was handed over
+            return
         self._admission.admit()
         try:
             yield partial(self._run_call, offer)
@@ -88,6 +96,9 @@ class CallDoor:
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(line.write_notices)
-            await self._serve_call(line)
-            await line.hang_up("ended")
+            with self._switch_calls.join(line) if self._switch_calls is not None else nullcontext(line) as joined:
+                if isinstance(joined, ControlledLine):
+                    nursery.start_soon(joined.play_files)
+                await self._serve_call(joined)
+                await joined.hang_up("ended")
             nursery.cancel_scope.cancel()

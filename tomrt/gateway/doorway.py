@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 
 import trio
 import trio.abc
 from trio_websocket import ConnectionClosed
 
-__all__ = ["Doorway", "Note"]
+__all__ = ["Boundary", "Doorway", "Note"]
 
 logger = logging.getLogger("tomrt.gateway")
 
@@ -21,7 +22,36 @@ Note = Callable[[str, str], None]
 BACK_OFF_S = 0.1
 
 
-class Doorway(ABC):
+class Boundary:
+    """What goes wrong inside ends here, counted by class.
+
+    Args:
+        note: Counts ``crashed``/class and ``connection``/``lost``.
+    """
+
+    def __init__(self, note: Note) -> None:
+        self._note = note
+
+    async def guard(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do *work* to its end, whatever that is."""
+        try:
+            await work()
+        except* Exception as failures:
+            # With a star: a failure while the service stops comes in one group with the cancellation, which passes.
+            self._failed(failures)
+
+    def _failed(self, error: Exception) -> None:
+        causes = list(_leaves(error))
+        if all(isinstance(cause, ConnectionClosed) for cause in causes):
+            self._note("connection", "lost")
+            return
+        for cause in causes:
+            self._note("crashed", type(cause).__name__)
+        # Neither message nor arguments: they may quote the peer.
+        logger.error("a connection failed: %s", "; ".join(_where(cause) for cause in causes[:4]))
+
+
+class Doorway(Boundary, ABC):
     """Accepts connections and serves each within its own boundary.
 
     Args:
@@ -30,7 +60,7 @@ class Doorway(ABC):
     """
 
     def __init__(self, *, note: Note, max_connections: int = 512) -> None:
-        self._note = note
+        super().__init__(note)
         self._max_connections = max_connections
         self._open = 0
 
@@ -59,10 +89,7 @@ class Doorway(ABC):
         """Serve one connection to its end; whatever goes wrong in it ends here, and the stream is closed."""
         self._open += 1
         try:
-            await self.converse(stream)
-        except* Exception as failures:
-            # With a star: a failure while the service stops comes in one group with the cancellation, which passes.
-            self.failed(failures)
+            await self.guard(partial(self.converse, stream))
         finally:
             self._open -= 1
             await trio.aclose_forcefully(stream)
@@ -83,17 +110,6 @@ class Doorway(ABC):
                 await trio.aclose_forcefully(stream)
                 continue
             nursery.start_soon(self.handle, stream)
-
-    def failed(self, error: Exception) -> None:
-        """Count what ended a connection, and log where it happened."""
-        causes = list(_leaves(error))
-        if all(isinstance(cause, ConnectionClosed) for cause in causes):
-            self._note("connection", "lost")
-            return
-        for cause in causes:
-            self._note("crashed", type(cause).__name__)
-        # Neither message nor arguments: they may quote the peer.
-        logger.error("a connection failed: %s", "; ".join(_where(cause) for cause in causes[:4]))
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -63,6 +63,7 @@ class FreeswitchAudio:
         self._received: deque[LineEvent] = deque()
         self._closed: LineClosed | None = None
         self._gone = False
+        self._waiting: trio.CancelScope | None = None
         self._notices: deque[Outgoing] = deque()
         self._noticed = trio.Event()
 
@@ -86,10 +87,12 @@ class FreeswitchAudio:
             if self._closed is not None:
                 await trio.lowlevel.checkpoint()
                 return self._closed
-            await self._receive_message()
+            with trio.CancelScope() as self._waiting:
+                await self._receive_message()
+            self._waiting = None
         event = self._received.popleft()
         if isinstance(event, LineClosed):
-            self._close(event.reason)
+            self._close(event)
             self._received.clear()
         return event
 
@@ -116,7 +119,7 @@ class FreeswitchAudio:
             return
         with trio.move_on_after(CLOSE_TIMEOUT_S):
             await self._send_all(self._core.hang_up(reason))
-        self._close("hangup")
+        self._close(LineClosed("hangup"))
         self._gone = True
         self._noticed.set()
         with trio.move_on_after(CLOSE_TIMEOUT_S):
@@ -129,12 +132,18 @@ class FreeswitchAudio:
             self._noticed = trio.Event()
             await self._send_all([])
 
+    def tell(self, event: LineEvent) -> None:
+        """Have :meth:`receive` return *event* next, as what the event socket knows of the call."""
+        self._received.append(event)
+        if self._waiting is not None:
+            self._waiting.cancel()
+
     def take(self, message: Outgoing) -> None:
         """Take one message from the peer; its events are what :meth:`receive` returns next."""
         if isinstance(message, str):
             self._received.extend(self._core.receive_text(message))
             if trio.current_time() >= self._idle_at + GRACE_S:
-                self._close("idle")
+                self._close(LineClosed("idle"))
             return
         self._idle_at = trio.current_time() + self._idle_timeout_s
         self._received.extend(self._core.receive_binary(message))
@@ -144,7 +153,7 @@ class FreeswitchAudio:
             return
         # Once more, for a service that was held up itself: it finds its deadline past and the audio waiting.
         if not await self._receive_before(trio.current_time() + GRACE_S):
-            self._close("idle")
+            self._close(LineClosed("idle"))
 
     async def _receive_before(self, deadline: float) -> bool:
         """Take the next message, or the end of the connection; tell whether either came before *deadline*."""
@@ -153,7 +162,7 @@ class FreeswitchAudio:
                 self.take(await self._connection.get_message())
             except ConnectionClosed as closed:
                 code = closed.reason.code if closed.reason is not None else 1006
-                self._close(_CLOSE_REASONS.get(code, "lost"))
+                self._close(LineClosed(_CLOSE_REASONS.get(code, "lost")))
                 self._gone = True
                 self._noticed.set()
         return not scope.cancelled_caught
@@ -180,7 +189,7 @@ class FreeswitchAudio:
         """Give up a peer that does not read: whatever was sent by half cannot be taken back."""
         if self._gone:
             return
-        self._close("lost")
+        self._close(LineClosed("lost"))
         self._note("line", "not_reading")
         self._gone = True
         self._noticed.set()
@@ -188,10 +197,10 @@ class FreeswitchAudio:
             at_once.cancel()
             await self._connection.aclose()
 
-    def _close(self, reason: str) -> None:
+    def _close(self, closed: LineClosed) -> None:
         if self._closed is None:
-            self._closed = LineClosed(reason)
-            self._note("line", reason)
+            self._closed = closed
+            self._note("line", closed.reason)
 
 
 async def open_line(

@@ -33,7 +33,7 @@ MOST_AT_ONCE = 64
 _DECODE: dict[Codec, Callable[[bytes], bytes]] = {"pcm16": bytes, "ulaw": ulaw_decode, "alaw": alaw_decode}
 _ENCODE: dict[Codec, Callable[[bytes], bytes]] = {"pcm16": bytes, "ulaw": ulaw_encode, "alaw": alaw_encode}
 _GAP = 0xFF
-"""What FreeSWITCH fills gaps with, whatever the codec; in A-law it would be a click."""
+"""What FreeSWITCH fills gaps with, whatever the codec, in the length of the samples; in A-law it would be a click."""
 
 
 @frozen(kw_only=True)
@@ -79,9 +79,9 @@ class UnicastLine:
         self._info = info
         self._note = note
         self._decode, self._encode = _DECODE[codec], _ENCODE[codec]
-        self._packet_bytes = frame_bytes(info.rate_hz) // (1 if codec == "pcm16" else 2)
-        self._gap = bytes([_GAP]) * self._packet_bytes
         self._quiet = bytes(frame_bytes(info.rate_hz))
+        self._packet_bytes = frame_bytes(info.rate_hz) // (1 if codec == "pcm16" else 2)
+        self._gaps = {bytes([_GAP]) * self._packet_bytes, bytes([_GAP]) * len(self._quiet)}
         now = trio.current_time()
         self._clock = SlotClock(now)
         self._timeline = Timeline(info.rate_hz)
@@ -156,7 +156,7 @@ class UnicastLine:
             except OSError:  # of an earlier packet of ours: the switch has not opened its port yet, or closed it
                 self._note("unicast", "unreachable")
                 continue
-            if len(packet) != self._packet_bytes:
+            if len(packet) != self._packet_bytes and packet not in self._gaps:
                 self._note("unicast", "size")
                 continue
             self._heard_by = inf
@@ -175,7 +175,7 @@ class UnicastLine:
         self._next.extend(LineAudio(pcm) for pcm in frames)
 
     def _pcm(self, packet: bytes) -> bytes:
-        return self._quiet if packet == self._gap else self._decode(packet)
+        return self._quiet if packet in self._gaps else self._decode(packet)
 
 
 @contextmanager

@@ -116,7 +116,7 @@ class FrontDoor(Doorway):
             if exchange.gone:
                 self._note("connection", "lost")
                 return False
-            self.failed(error)
+            self._failed(error)
             if not exchange.started:
                 raise Refusal(500, "the service failed to answer this request") from None
             return False
@@ -184,7 +184,7 @@ class FrontDoor(Doorway):
         except Exception as error:
             if not started:
                 raise
-            self.failed(error)
+            self._failed(error)
 
 
 async def _say(stream: trio.abc.Stream, refusal: Refusal) -> None:

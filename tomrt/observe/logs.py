@@ -19,12 +19,14 @@ from tomrt.happenings import (
     CallEnded,
     CallStarted,
     Happening,
+    LineMeasured,
     ReplyAudible,
     ReplyEnded,
     ReplyOutcome,
     ToolEnded,
     Understood,
 )
+from tomrt.security.privacy import pseudonym
 
 __all__ = ["CallLog", "call_id", "set_up"]
 
@@ -85,16 +87,30 @@ def set_up(level: str, style: str) -> None:
 
 
 class CallLog:
-    """Writes the log lines of calls."""
+    """Writes the log lines of calls.
+
+    Args:
+        caller_key: Key of the pseudonyms that stand for callers' numbers.
+    """
+
+    def __init__(self, caller_key: str) -> None:
+        self._caller_key = caller_key
 
     def put(self, happening: Happening) -> None:
         """Log *happening*."""
         match happening:
             case CallStarted():
                 info = happening.info
-                log.info("call started dialect=%s rate=%d", info.dialect.value, info.rate_hz)
+                who = pseudonym(info.caller, self._caller_key) or "unknown"
+                log.info("call started dialect=%s rate=%d caller=%s", info.dialect.value, info.rate_hz, who)
             case CallEnded():
-                log.info("call ended reason=%s seconds=%.1f", happening.reason, happening.seconds)
+                cause = f" cause={happening.cause}" if happening.cause else ""
+                log.info("call ended reason=%s%s seconds=%.1f", happening.reason, cause, happening.seconds)
+            case LineMeasured():
+                log.info(
+                    "line packets=%d lost=%.2f%% jitter=%.1f ms mos=%.2f",
+                    happening.received, 100 * happening.lost, happening.jitter_ms, happening.mos,
+                )  # fmt: skip
             case ReplyAudible() if happening.response_ms is not None:
                 log.info("turn %d answered after %.0f ms", happening.turn, happening.response_ms)
             case BargeInJudged():

@@ -12,6 +12,7 @@ from tomrt.happenings import (
     CallEnded,
     CallStarted,
     Happening,
+    LineMeasured,
     ReplyAudible,
     ReplyConfirmed,
     ReplyEnded,
@@ -54,6 +55,9 @@ class Metrics:
     _actions: Counter = field(init=False)
     _dropped: Counter = field(init=False)
     _door: Counter = field(init=False)
+    _hangups: Counter = field(init=False)
+    _mos: Histogram = field(init=False)
+    _lost: Histogram = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         registry = self.registry
@@ -90,10 +94,28 @@ class Metrics:
         self._tools = Counter("tomrt_tool_uses", "Uses of tools, by outcome.", ["outcome"], registry=registry)
         self._actions = Counter("tomrt_actions", "Actions that replies asked for.", registry=registry)
         self._dropped = Counter("tomrt_dropped", "What bounded buffers dropped.", ["buffer"], registry=registry)
+        self._hangups = Counter(
+            "tomrt_hangups", "Calls under our control that ended, by FreeSWITCH's cause.", ["cause"], registry=registry
+        )
+        self._mos = Histogram(
+            "tomrt_line_mos",
+            "Estimated opinion score (ITU-T G.107) of what was heard on packet lines.",
+            buckets=(1.0, 2.0, 2.6, 3.1, 3.6, 4.0, 4.3, 4.5),
+            registry=registry,
+        )
+        self._lost = Histogram(
+            "tomrt_line_lost_ratio",
+            "Share of packets that did not come in time.",
+            buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
+            registry=registry,
+        )
         self._door = Counter("tomrt_door", "What happened at the front door.", ["what", "kind"], registry=registry)
 
     def note(self, what: str, kind: str) -> None:
-        """Count something at the front door; both words are from the program, never from a peer."""
+        """Count something at a door or on a line; both words are from the program, never from a peer."""
+        if what == "hangup":
+            self._hangups.labels(kind).inc()
+            return
         self._door.labels(what, kind).inc()
 
     def put(self, happening: Happening) -> None:
@@ -108,6 +130,9 @@ class Metrics:
                 self._calls.inc()
             case CallEnded():
                 self._call_ended(happening)
+            case LineMeasured():
+                self._mos.observe(happening.mos)
+                self._lost.observe(happening.lost)
             case ActionRequested():
                 self._actions.inc()
             case ToolEnded():

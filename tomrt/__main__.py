@@ -1,4 +1,4 @@
-"""The command line: ``python -m tomrt`` serves, ``... call`` places a call, ``... sim`` simulates calls.
+"""The command line: ``python -m tomrt`` serves; ``call``, ``doctor``, ``token`` and ``sim`` are what else it does.
 
 What a command needs is imported when it runs, so that help and mistakes are told at once.
 """
@@ -27,6 +27,8 @@ SERVE_EXAMPLES = f"""\
 commands:
   serve                        start the service (the default)
   call                         place a call to it, as a switch does; see: python -m tomrt call --help
+  doctor freeswitch            check a FreeSWITCH and the way to it; see: python -m tomrt doctor --help
+  token                        print a token that lets calls in; see: python -m tomrt token --help
   sim                          simulate calls in which things go wrong; see: python -m tomrt sim --help
 
 examples:
@@ -46,6 +48,7 @@ examples:
   python -m tomrt call --say "what are your opening hours" --say goodbye
   python -m tomrt call question.wav --dialect fork --out heard.wav --json report.json
   python -m tomrt call --say "tell me the address" --say "stop" --barge-in-at 1.0
+  python -m tomrt call --say "tell me the address" --url esl://127.0.0.1:8084
 
 {EXIT_CODES}
 """
@@ -70,6 +73,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _call(_call_parser().parse_args(arguments[1:]))
         if arguments[:1] == ["sim"]:
             return _sim(_sim_parser().parse_args(arguments[1:]))
+        if arguments[:1] == ["doctor"]:
+            from tomrt.doctor import command  # noqa: PLC0415 - no other command needs it
+
+            return command.run(arguments[1:])
+        if arguments[:1] == ["token"]:
+            from tomrt import token_command  # noqa: PLC0415 - no other command needs it
+
+            return token_command.run(arguments[1:])
         return _serve(_serve_parser().parse_args(arguments[1:] if arguments[:1] == ["serve"] else arguments))
     except _TOLD as error:
         return _tell(error)
@@ -109,7 +120,7 @@ def _serve_parser() -> argparse.ArgumentParser:
         prog="tomrt",
         usage=(
             "python -m tomrt [serve] [--config FILE] [--check] [--explain-settings] [--json] [--version]\n"
-            "       python -m tomrt call ... | sim ..."
+            "       python -m tomrt call ... | doctor ... | token ... | sim ..."
         ),
         description="Answer telephone calls on this machine.",
         epilog=SERVE_EXAMPLES,
@@ -185,12 +196,16 @@ def _call_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("wavs", nargs="*", type=Path, metavar="WAV", help="say what is in this file (PCM; the left channel)")
     add("--say", action="append", default=[], metavar="TEXT", help="say TEXT with the eSpeak NG voice; may be repeated")
-    add("--url", default="ws://127.0.0.1:8081/call", help="where the service takes calls (default: %(default)s)")
+    add(
+        "--url",
+        default="ws://127.0.0.1:8081/call",
+        help="where the service takes calls (default: %(default)s); esl://127.0.0.1:8084 is FreeSWITCH's own event "
+        "socket with its audio by unicast, rtp://127.0.0.1:8086 RTP as of Asterisk's ExternalMedia",
+    )
     add(
         "--dialect",
-        default="plain",
         choices=[each.value for each in WEBSOCKET_DIALECTS],
-        help="which FreeSWITCH module to be, or tomrt's own plain client (default: %(default)s)",
+        help="over ws://, which FreeSWITCH module to be, or tomrt's own plain client (default: plain)",
     )
     add("--rate", type=int, default=8000, choices=[8000, 16000], help="sample rate of the line (default: %(default)s)")
     add("--barge-in-at", type=_seconds, metavar="S", help="cut in S seconds after the assistant began to speak")
@@ -223,7 +238,7 @@ def _call(arguments: argparse.Namespace) -> int:
         url=arguments.url,
         wavs=tuple(arguments.wavs),
         texts=tuple(arguments.say),
-        dialect=Dialect(arguments.dialect),
+        dialect=Dialect(arguments.dialect) if arguments.dialect else None,
         rate_hz=arguments.rate,
         barge_in_at_s=arguments.barge_in_at,
         answer_wait_s=arguments.timeout,

@@ -152,6 +152,7 @@ def _settings(calls: int, said: Path) -> dict[str, object]:
     return {
         "gateway.http_port": 0,
         "gateway.media_port": 0,
+        "freeswitch.outbound_port": 0,
         "gateway.max_calls": calls + 4,
         "turns.reprompt_after_s": 1,
         "turns.reprompts": 10,

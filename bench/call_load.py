@@ -19,10 +19,13 @@ from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
 
 from bench.bare_websocket import BINARY, CLOSE, PING, PONG, TEXT, Frames, Masker, accepted, request
-from bench.barge_in_clocks import FRAME, FRAME_S, Event, Heard
-from bench.call_script import CallerScript, Played, Trial
+from bench.barge_in_clocks import FRAME, FRAME_S, Event
+from bench.call_script import CallerScript, Trial
+from bench.lane import Lane, LineRecord, Source
 
-__all__ = ["Line", "LineRecord", "Load", "LoadError", "LoadRecord", "run_in_process"]
+__all__ = [
+    "CONNECT_S", "Line", "LineRecord", "Load", "LoadError", "LoadRecord", "open_websocket", "run", "run_in_process",
+]  # fmt: skip
 
 CONNECT_S = 5.0
 STUCK_BYTES = 64_000
@@ -65,16 +68,29 @@ class Load:
         """Return the same load on another port."""
         return evolve(self, port=port)
 
+    def connect(self, number: int) -> Lane:
+        """Return call *number* of the load, connected.
 
-@frozen(kw_only=True)
-class LineRecord:
-    """What one line saw; ``voice`` is everything the assistant said, or nothing where it was not kept."""
+        Raises:
+            LoadError: the service refused it.
+        """
+        return open_websocket(self, number, Line)
 
-    trials: tuple[Trial, ...] = field(repr=False)
-    played: tuple[Played, ...]
-    heard: Heard = field(repr=False)
-    voice: bytes = field(repr=False)
-    ended_at: float
+    def run(self) -> LoadRecord:
+        """Hold all calls until their trials are done or time is up.
+
+        Raises:
+            LoadError: the service refused, ended or left a call.
+        """
+        return run(self)
+
+    def script(self, number: int) -> CallerScript:
+        """Return what call *number* does."""
+        return CallerScript(self.scripts[number], self.floor, self.in_turn)
+
+    def keeps(self, number: int) -> bool:
+        """Whether call *number* keeps the assistant's voice."""
+        return number >= len(self.scripts) - self.keep_audio
 
 
 @frozen(kw_only=True)
@@ -95,22 +111,21 @@ class LoadRecord:
 
 
 @define(eq=False)
-class Line:
-    """One call on one socket."""
+class Line(Lane):
+    """One call on one WebSocket."""
 
-    number: int
-    script: CallerScript
-    keep: bool
     sock: socket.socket
     masker: Masker
     frames: Frames = field(factory=Frames, init=False)
     unsent: bytes = field(default=b"", init=False)
-    times: array[float] = field(factory=lambda: array("d"), init=False)
-    loud: bytearray = field(factory=bytearray, init=False)
-    voice: bytearray = field(factory=bytearray, init=False)
-    events: list[Event] = field(factory=list, init=False)
-    closed: str = field(default="", init=False)
-    heard_at: float = field(default=0.0, init=False)
+
+    def sources(self) -> list[Source]:
+        """Return its one socket."""
+        return [(self.sock.fileno(), self.receive)]
+
+    def close(self) -> None:
+        """Close it."""
+        self.sock.close()
 
     def send(self, now: float) -> None:
         """Send the frame that is due."""
@@ -149,20 +164,24 @@ class Line:
         self.heard_at = now
         for opcode, payload in self.frames.feed(data):
             if opcode == BINARY:
-                self.times.append(now)
-                self.loud.append(self.script.hear(payload, now))
-                if self.keep:
-                    self.voice += payload
+                self.hear(payload, now)
             elif opcode == TEXT:
-                self._told(payload, now)
+                self.told(json.loads(payload), now)
             elif opcode == PING:
                 self.put(self.masker.frame(PONG, payload))
             elif opcode == CLOSE:
                 code = int.from_bytes(payload[:2], "big")
                 self.closed = self.closed or f"the service closed the line with code {code}"
 
-    def _told(self, payload: bytes, now: float) -> None:
-        message = json.loads(payload)
+    def hear(self, pcm: bytes, now: float) -> None:
+        """Take a frame of the assistant."""
+        self.times.append(now)
+        self.loud.append(self.script.hear(pcm, now))
+        if self.keep:
+            self.voice += pcm
+
+    def told(self, message: dict[str, object], now: float) -> None:
+        """Take a message of the service."""
         kind = str(message.get("type", ""))
         if kind == "end":
             self.closed = f"the service ended the call: {message.get('reason', '')}"
@@ -172,48 +191,39 @@ class Line:
                 at=now,
                 frame=len(self.times),
                 type=kind,
-                reply=int(message.get("reply") or 0),
+                reply=reply if isinstance(reply := message.get("reply"), int) else 0,
                 outcome=str(message.get("outcome") or message.get("reason") or ""),
                 said=tuple((key, float(value)) for key, value in figures),
             )
         )
         self.script.told(kind)
 
-    def record(self, now: float) -> LineRecord:
-        """Return what this line saw."""
-        loud = np.frombuffer(bytes(self.loud), np.uint8).astype(bool)
-        heard = Heard(np.array(self.times), loud, tuple(self.events))
-        return LineRecord(
-            trials=self.script.trials,
-            played=tuple(self.script.played),
-            heard=heard,
-            voice=bytes(self.voice),
-            ended_at=now,
-        )
 
+def open_websocket(load: Load, number: int, of: type[Line], *, protocol: str = "") -> Line:
+    """Return call *number* on a WebSocket of its own.
 
-def _connect(load: Load, number: int) -> Line:
+    Raises:
+        LoadError: the service refused it.
+    """
     try:
         sock = socket.create_connection((load.host, load.port), timeout=CONNECT_S)
     except OSError as error:
         raise LoadError(f"call {number + 1} to {load.host}:{load.port} failed: {error}") from None
     try:
-        rest = _upgrade(sock, load, number)
+        rest = _upgrade(sock, load, number, protocol)
     except (OSError, LoadError) as error:
         sock.close()
         raise LoadError(f"call {number + 1} to {load.host}:{load.port} failed: {error}") from None
     sock.setblocking(False)
-    script = CallerScript(load.scripts[number], load.floor, load.in_turn)
-    keep = number >= len(load.scripts) - load.keep_audio
-    line = Line(number, script, keep, sock, Masker(os.urandom(4), 2 * FRAME))
+    line = of(number, load.script(number), load.keeps(number), sock, Masker(os.urandom(4), 2 * FRAME))
     line.take(rest, time.monotonic())
     return line
 
 
-def _upgrade(sock: socket.socket, load: Load, number: int) -> bytes:
+def _upgrade(sock: socket.socket, load: Load, number: int, protocol: str) -> bytes:
     """Do the opening handshake; return what came behind it."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.sendall(request(load.host, load.port, load.path.replace("{n}", str(number))))
+    sock.sendall(request(load.host, load.port, load.path.replace("{n}", str(number)), protocol=protocol))
     head = b""
     while b"\r\n\r\n" not in head:
         data = sock.recv(4096)
@@ -233,20 +243,20 @@ def run(load: Load) -> LoadRecord:
     Raises:
         LoadError: the service refused, ended or left a call.
     """
-    lines: list[Line] = []
+    lines: list[Lane] = []
     try:
         for number in range(len(load.scripts)):
-            lines.append(_connect(load, number))  # noqa: PERF401 - those that were opened are closed when one fails
+            lines.append(load.connect(number))  # noqa: PERF401 - those that were opened are closed when one fails
         return _hold(load, lines)
     finally:
         for line in lines:
-            line.sock.close()
+            line.close()
 
 
-def _hold(load: Load, lines: list[Line]) -> LoadRecord:
+def _hold(load: Load, lines: list[Lane]) -> LoadRecord:
     poll = select.epoll()
-    by_number = {line.sock.fileno(): line for line in lines}
-    for number in by_number:
+    takes = dict(source for line in lines for source in line.sources())
+    for number in takes:
         poll.register(number, select.EPOLLIN)
     late: array[float] = array("d")
     clock, step, turn = time.monotonic, FRAME_S / len(lines), 0
@@ -267,7 +277,7 @@ def _hold(load: Load, lines: list[Line]) -> LoadRecord:
                 due = begun + turn * step
                 now = clock()
             for number, _ in poll.poll(max(0.0, due - now)):
-                by_number[number].receive(clock())
+                takes[number](clock())
             if turn % len(lines) == 0 and _over(load, lines, clock() - begun, clock()):
                 break
     now = clock()
@@ -279,7 +289,7 @@ def _hold(load: Load, lines: list[Line]) -> LoadRecord:
     )
 
 
-def _over(load: Load, lines: list[Line], seconds: float, now: float) -> bool:
+def _over(load: Load, lines: list[Lane], seconds: float, now: float) -> bool:
     for line in lines:
         fault = line.closed or line.script.failed
         if fault:
@@ -293,7 +303,7 @@ def _over(load: Load, lines: list[Line], seconds: float, now: float) -> bool:
 def run_in_process(load: Load, answer: Connection) -> None:
     """Run *load* and send what came of it, a :class:`LoadRecord` or a sentence, through *answer*."""
     try:
-        answer.send(run(load))
+        answer.send(load.run())
     except LoadError as failure:
         answer.send(str(failure))
     finally:

@@ -138,6 +138,7 @@ def _measure(quick: bool, *, chosen: argparse.Namespace, name: str, settings: Ma
     ours = {
         "gateway.http_port": 0,
         "gateway.media_port": 0,
+        "freeswitch.outbound_port": 0,
         "gateway.max_calls": calls + 4,
         "engines.espeak_wpm": ASSISTANT_WPM,
         **settings,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -291,3 +293,11 @@ def test_the_guide_names_every_file():
     """docs/freeswitch.md tells of each of these files."""
     guide = (ROOT / "docs" / "freeswitch.md").read_text()
     assert [path.name for path in FILES if path.name not in guide] == []
+
+
+@pytest.mark.skipif(shutil.which("xmllint") is None, reason="xmllint is not installed (apt: libxml2-utils)")
+def test_xmllint_has_no_objection():
+    """The XML library that others use reads every file as well."""
+    files = [str(path) for path in FILES]
+    found = subprocess.run(["xmllint", "--noout", *files], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (0, "")

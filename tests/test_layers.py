@@ -41,7 +41,8 @@ MAY_IMPORT = {
 PURE = {"_dsp", "audio", "wire", "turns", "dialogue"}
 FORBIDDEN_IN_PURE = {"trio", "socket", "asyncio", "threading", "time"}
 NURSERIES = {
-    "app.py", "call/session.py", "engines/workers.py", "gateway/doorway.py", "gateway/front_door.py", "gateway/call_door.py",
+    "app.py", "call/session.py", "engines/workers.py", "gateway/doorway.py", "gateway/front_door.py",
+    "gateway/call_door.py",
     "gateway/freeswitch_outbound.py", "gateway/freeswitch_inbound.py", "gateway/rtp.py", "doctor/audio_trial.py",
     "doctor/examination.py", "doctor/loopback_call.py",
     "gateway/http.py", "caller/line.py", "simulation/world.py",

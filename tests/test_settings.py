@@ -273,3 +273,20 @@ def test_no_variable_crashes(name, value):
     for fault in faults_if_any(None, {f"TOMRT_{name.replace('.', '__').upper()}": value}):
         assert fault.startswith("TOMRT_")
         assert fault.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("FREESWITCH__INBOUND_HOST", "10.0.0.1", "freeswitch.inbound_password: is needed"),
+        ("GATEWAY__MAX_CALLS", "9999", "freeswitch.unicast_last_port: 2000 ports are not two for each"),
+        ("TURNS__DECIDE_MS", "300", "turns.commit_speech_ms: must not be more than turns.decide_ms"),
+        ("RTP__L16_PAYLOAD", "101", "rtp.l16_payload: is 101, too"),
+        ("RTP__PEERS", "10.0.0.1 10.0.0.0/99", "rtp.peers: entry 2 is neither an address nor a network"),
+        ("FREESWITCH__TRANSFERS", "desk=1 sales:2", "freeswitch.transfers: entry 2 is not NAME=EXTENSION"),
+    ],
+)
+def test_what_does_not_go_together_names_the_variable(variable, value, told):
+    """A fault between two settings is told with the one that the environment sets."""
+    (fault,) = faults_of(None, **{f"TOMRT_{variable}": value}).splitlines()
+    assert fault.startswith(f"TOMRT_{variable}: {told}")

@@ -108,6 +108,10 @@ class Tools(Protocol):
         """Whether using the tool changes anything in the world; those never run for a turn that may not be complete."""
         ...
 
+    def time_limit_s(self, name: str) -> float | None:
+        """Return how long one use of the tool may take; ``None`` where it shares the time of all uses of its reply."""
+        ...
+
     async def use(self, action: Action) -> str:
         """Use the tool named by *action* and return its result as text.
 

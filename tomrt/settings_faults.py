@@ -32,11 +32,12 @@ class Faults:
     keys: set[str] = attrs.Factory(set)
     found: list[tuple[int, str]] = attrs.Factory(list)
 
-    def add(self, key: str, sentence: str) -> None:
-        """Note that *key* (``section.key`` or a section) is at fault."""
+    def add(self, key: str, sentence: str, *others: str) -> None:
+        """Note that *key* (``section.key`` or a section) is at fault, together with *others* that it does not fit."""
         self.keys.add(key)
+        variable = next((self.variables[each] for each in (key, *others) if each in self.variables), None)
         key = _printable(key)
-        if variable := self.variables.get(key):
+        if variable:
             self.found.append((AFTER_THE_FILE, f"{variable}: {key}: {sentence}"))
         elif self.file:
             line = line_of(key, self.text)

@@ -48,7 +48,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     settings = _overlay(settings, secrets, faults)
     for keys, sentence in check_together(settings):
         if not faults.keys.intersection((*keys, *(key.partition(".")[0] for key in keys))):
-            faults.add(keys[0], sentence)
+            faults.add(keys[0], sentence, *keys[1:])
     faults.raise_all()
     return settings
 

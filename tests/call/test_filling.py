@@ -36,10 +36,15 @@ class Box:
     takes_s: float = 0.0
     error: Exception | None = None
     used: list = field(factory=list)
+    own_limit_s: float | None = None
 
     def has_effects(self, name):
         """Booking changes the world."""
         return name == "book"
+
+    def time_limit_s(self, name):
+        """All alike."""
+        return self.own_limit_s
 
     async def use(self, action):
         """Do it."""
@@ -246,3 +251,13 @@ def test_tools_of_one_answer_have_one_time_limit():
     call = run_call(caller(12.0), bench(Stubborn(()), Box(takes_s=99.0)).turns(tool_timeout_s=3.0))
     assert len(call.log.all(ToolStarted)) == 1
     assert call.log.all(ReplyEnded)[-1].heard.endswith("I cannot.")
+
+
+def test_a_tool_that_takes_long_by_its_nature_has_its_own_time_limit():
+    """A phone that rings for longer than lookups may take is let ring, up to the limit that the tool declares."""
+    call = run_call(caller(12.0), bench(User(()), Box(takes_s=5.0, own_limit_s=6.0)).turns(tool_timeout_s=3.0))
+    assert next(ended.outcome for ended in call.log.all(ToolEnded)) is ToolOutcome.DONE
+    call = run_call(caller(12.0), bench(User(()), Box(takes_s=99.0, own_limit_s=6.0)).turns(tool_timeout_s=3.0))
+    (started, *_), (ended, *_) = call.log.all(ToolStarted), call.log.all(ToolEnded)
+    assert ended.outcome is ToolOutcome.LATE
+    assert 5.9 < ended.at - started.at < 6.1

@@ -37,6 +37,8 @@ __all__ = [
 ROOT = Path(__file__).parents[2]
 START_S = 60.0
 FAST_WPM = 400
+FIRST_PORT = 20_000 + os.getpid() % 60 * 200
+"""Of UDP ports for unicast: tests run in several processes, and each wants its own."""
 SETTLE_S = 0.5
 """The assistant has finished when it was silent for so long; between its sentences it is not."""
 
@@ -47,7 +49,9 @@ def loopback_settings(**gateway: object) -> Settings:
     return evolve(
         defaults,
         gateway=evolve(defaults.gateway, http_port=0, media_port=0, **gateway),
-        freeswitch=evolve(defaults.freeswitch, outbound_port=0),
+        freeswitch=evolve(
+            defaults.freeswitch, outbound_port=0, unicast_first_port=FIRST_PORT, unicast_last_port=FIRST_PORT + 199
+        ),
         engines=evolve(defaults.engines, espeak_wpm=FAST_WPM),
     )
 

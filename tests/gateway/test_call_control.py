@@ -321,3 +321,30 @@ def test_all_bad_targets_at_once() -> None:
         read_targets("a 0190123456 c=1 c=2")
     assert len(error.value.faults) == 3
     assert "0190" not in str(error.value)
+
+
+async def test_a_transfer_out_of_a_dialplan_that_resumes(autojump_clock: trio.testing.MockClock) -> None:
+    """Where the dialplan would go on after us, it is told not to before the call is handed over."""
+    async with controlled() as (call, world):
+        call.resumes = True
+        await call.transfer(Target("a", "1000"))
+        assert world.peer.commands == [
+            f"api uuid_setvar {CALLER} socket_resume false",
+            f"api uuid_transfer {CALLER} 1000 XML",
+        ]
+
+
+async def test_who_is_told_that_the_call_is_no_longer_ours(autojump_clock: trio.testing.MockClock) -> None:
+    """A transfer, a bridge by somebody else and a goodbye without a hang-up are told as such, a loss as a loss."""
+    told: list[str] = []
+    async with controlled() as (call, _):
+        call.on_connected, call.on_lost = (lambda: told.append("connected")), (lambda: told.append("lost"))
+        await call.transfer(Target("a", "1000"))
+        call.take(EslEvent(name="CHANNEL_BRIDGE", uuid=CALLER, headers={}))
+        assert told == ["connected", "connected"]
+        call.lose(handed_on=True)
+        call.lose(handed_on=False)  # it is over by then
+        assert told == ["connected"] * 3
+        call.vanish()
+        assert told[-1] == "lost"
+        assert call.over.is_set()

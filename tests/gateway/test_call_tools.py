@@ -193,6 +193,8 @@ async def test_the_port() -> None:
         port: Tools = tools
         assert all(port.has_effects(spec.name) for spec in TOOLS)
         assert not port.has_effects("unknown")
+        assert port.time_limit_s("transfer") > Freeswitch().transfer_timeout_s
+        assert port.time_limit_s("hold") is None
 
 
 def test_declared_as_data() -> None:

@@ -26,6 +26,10 @@ class NoTools:
         """Return ``False``: what does not exist changes nothing."""
         return False
 
+    def time_limit_s(self, name: str) -> float | None:  # noqa: ARG002 - the port's
+        """Return ``None``."""
+        return None
+
     async def use(self, action: Action) -> str:
         """Refuse.
 
@@ -75,18 +79,20 @@ class ToolDesk:
         await trio.lowlevel.checkpoint_if_cancelled()  # confirmed and cancelled in the same moment: not begun
         self._uses += 1
         begun = trio.current_time()
+        own_s = self.tools.time_limit_s(action.name)
         self.busy(True)
         try:
-            return await self._use(self._uses, action)
+            return await self._use(self._uses, action, self._left_s if own_s is None else own_s)
         finally:
             self.busy(False)
-            self._left_s -= trio.current_time() - begun
+            if own_s is None:
+                self._left_s -= trio.current_time() - begun
 
-    async def _use(self, use: int, action: Action) -> str:
+    async def _use(self, use: int, action: Action, limit_s: float) -> str:
         reply, outcome = self._reply, ToolOutcome.CANCELLED
         self.report.say(ToolStarted, reply=reply, use=use, name=action.name)
         try:
-            with trio.move_on_after(self._left_s):
+            with trio.move_on_after(limit_s):
                 try:
                     result = await self.tools.use(action)
                 except EngineError:

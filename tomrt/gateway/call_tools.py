@@ -21,6 +21,8 @@ from tomrt.gateway.transfer_targets import Target
 __all__ = ["MAX_SUMMARY_CHARS", "TOOLS", "CallTools", "ToolArgument", "ToolSpec"]
 
 MAX_SUMMARY_CHARS = 500
+TELLING_S = 45.0
+"""Longest time for speaking a summary, playing it and connecting the two, which have limits of their own."""
 MOST_USES = 32
 """Of tools with effects, in one call; a caller who wants more wants something else."""
 
@@ -133,6 +135,10 @@ class CallTools:
     def has_effects(self, name: str) -> bool:
         """Whether the tool changes anything."""
         return name in _SPECS and _SPECS[name].has_effects
+
+    def time_limit_s(self, name: str) -> float | None:
+        """Return how long a transfer may take: an agent's phone rings, and the agent is told."""
+        return self.control.settings.transfer_timeout_s + TELLING_S if name == "transfer" else None
 
     async def use(self, action: Action) -> str:
         """Use the tool named by *action* and say in a short English sentence what came of it.

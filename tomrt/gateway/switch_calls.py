@@ -9,7 +9,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from urllib.parse import urlencode
 
 import trio
@@ -22,7 +22,7 @@ from tomrt.gateway.admission import Admission
 from tomrt.gateway.call_control import CallControl
 from tomrt.gateway.controlled_line import ControlledLine, MediaLine
 from tomrt.gateway.doorway import Note
-from tomrt.gateway.freeswitch_unicast import UnicastRoute, open_unicast
+from tomrt.gateway.freeswitch_unicast import UnicastLine, UnicastRoute, open_unicast
 from tomrt.gateway.port_pairs import PortPairs
 from tomrt.gateway.refusal import Busy
 from tomrt.gateway.transfer_targets import Target
@@ -38,6 +38,7 @@ log = logging.getLogger("tomrt.control")
 MEDIA = {each.value: each for each in (Dialect.UNICAST, Dialect.FORK, Dialect.FORK_JSON, Dialect.STREAM)}
 CONNECT_S = 5.0
 """A module on the same machine connects within milliseconds, or never."""
+PORT_TRIES = 8
 TOKEN_S = 60.0
 """Life of a token that we issue to a module for its connection; it is used at once."""
 REFUSE_S = 2.0
@@ -180,18 +181,35 @@ class SwitchCalls:
             await self._by_websocket(control, channel, dialect)
 
     async def _by_unicast(self, control: CallControl, channel: EslEvent) -> None:
-        settings = self._settings
         codec, rate_hz = _codec_of(channel)
-        with self._ports.lend() as pair:
-            route = UnicastRoute.between(settings.unicast_switch_host, settings.unicast_host, pair)
-            info = CallInfo(call_id=channel.uuid, dialect=Dialect.UNICAST, rate_hz=rate_hz)
-            with open_unicast(
-                route, info=info, codec=codec, silent_timeout_s=self._limits.idle_timeout_s, note=self._note
-            ) as line:
-                controlled = self._controlled(line, control, channel)
-                await control.unicast(route.switch, route.ours, native=codec != "pcm16")
-                await self._serve_call(controlled)
-                await controlled.hang_up("ended")
+        info = CallInfo(call_id=channel.uuid, dialect=Dialect.UNICAST, rate_hz=rate_hz)
+        with self._unicast_line(info, codec) as (line, route):
+            controlled = self._controlled(line, control, channel)
+            await control.unicast(route.switch, route.ours, native=codec != "pcm16")
+            await self._serve_call(controlled)
+            await controlled.hang_up("ended")
+
+    @contextmanager
+    def _unicast_line(self, info: CallInfo, codec: Codec) -> Iterator[tuple[UnicastLine, UnicastRoute]]:
+        """Open a line on a pair of ports that nobody else has; those that somebody has are left alone meanwhile."""
+        settings = self._settings
+        with ExitStack() as lent:
+            for tries_left in range(PORT_TRIES - 1, -1, -1):
+                pair = lent.enter_context(self._ports.lend())
+                route = UnicastRoute.between(settings.unicast_switch_host, settings.unicast_host, pair)
+                try:
+                    line = lent.enter_context(
+                        open_unicast(
+                            route, info=info, codec=codec, silent_timeout_s=self._limits.idle_timeout_s, note=self._note
+                        )
+                    )
+                except SwitchError:
+                    self._note("unicast", "port_taken")
+                    if not tries_left:
+                        raise
+                else:
+                    yield line, route
+                    return
 
     async def _by_websocket(self, control: CallControl, channel: EslEvent, dialect: Dialect) -> None:
         awaited = self._awaited[channel.uuid] = _Awaited(control, channel)

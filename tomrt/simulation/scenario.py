@@ -120,7 +120,7 @@ def draw(seed: int) -> Scenario:
     """Return the scenario of a seed."""
     dice = Dice(seed, "line")
     rate_hz = dice.one_of((8000, 8000, 16000))
-    line = dice.one_of(("plain", "plain", "plain", "fork", "fork", "fork", "files", "stubborn files"))
+    line = dice.one_of(("plain", "plain", "packets", "packets", "fork", "fork", "fork", "files", "stubborn files"))
     acts = _draw_acts(Dice(seed, "caller"))
     return Scenario(
         seed=seed,

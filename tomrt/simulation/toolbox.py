@@ -37,6 +37,10 @@ class SimulatedTools:
         """Whether *name* changes the world."""
         return name in EFFECTS
 
+    def time_limit_s(self, name: str) -> float | None:  # noqa: ARG002 - the port's
+        """Return ``None``: all share the reply's."""
+        return None
+
     async def use(self, action: Action) -> str:
         """Use a tool."""
         if action.name not in KNOWN:

@@ -126,3 +126,21 @@ async def test_a_call_that_vanished_is_let_go():
         await switch.listen()
         await until(lambda: inbound.admission.active == 0)
         assert inbound.counts["inbound/vanished"] == 1
+
+
+async def test_stopping_at_once_hangs_up():
+    """A parked call is not left alone in silence when the service is ended: it is hung up before the connection is."""
+
+    async def serve(line):
+        try:
+            await listen(line)
+        finally:
+            with trio.move_on_after(1, shield=True):
+                await line.hang_up("draining")
+
+    async with fake_switch() as switch:
+        async with connected(switch, serve_call=serve) as inbound:
+            await until(lambda: inbound.counts["inbound/connected"])
+            calls = [switch.park(variables=UNICAST) for _ in range(3)]
+            await until(lambda: inbound.admission.active == 3)
+        assert [call.ended for call in calls] == ["NORMAL_TEMPORARY_FAILURE"] * 3

@@ -31,6 +31,8 @@ FIRST_WAIT_S = 0.05
 LONGEST_WAIT_S = 10.0
 SPREAD = 0.2
 """Waits differ by so much of themselves, so that services that lost one switch do not come back in one moment."""
+GOODBYE_S = 3.0
+"""When the service is stopped at once, calls are given so long to be hung up."""
 LAST_EVENT_S = 2.0
 """A call that we ended says so, with its cause, within milliseconds; one that was handed on says nothing."""
 MAX_CHANNELS_BYTES = 1 << 20
@@ -93,18 +95,30 @@ class FreeswitchInbound(Boundary):
         async with await trio.open_tcp_stream(self._settings.inbound_host, self._settings.inbound_port) as stream:
             link = ControlLink(stream, on_event=self._take, note=self._note)
             refused: SwitchError | None = None
+            stopping = True
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(link.run)
+                reading = trio.CancelScope(shield=True)
+                nursery.start_soon(_read, link, reading)
                 try:
                     await self._begin(link)
                     await link.gone.wait()
+                    stopping = False
                 except SwitchError as error:
-                    refused = error
-                nursery.cancel_scope.cancel()
+                    refused, stopping = error, False
+                finally:
+                    if stopping:
+                        await self._let_calls_end()
+                    reading.cancel()
             if refused is not None and not refused.gone:
                 raise refused
         self._note("inbound", "lost")
         log.warning("the event socket was lost; %d calls go on without their controls", len(self._controls))
+
+    async def _let_calls_end(self) -> None:
+        """Keep the connection while calls are being hung up: nobody else would end a call that is parked."""
+        with trio.move_on_after(GOODBYE_S, shield=True):
+            while self._controls:
+                await trio.sleep(0.01)
 
     async def _begin(self, link: ControlLink) -> None:
         await link.greet_inbound(self._settings.inbound_password.reveal())
@@ -153,6 +167,11 @@ class FreeswitchInbound(Boundary):
                 await control.over.wait()
         finally:
             del self._controls[channel.uuid]
+
+
+async def _read(link: ControlLink, scope: trio.CancelScope) -> None:
+    with scope:
+        await link.run()
 
 
 def _parked(text: str) -> Iterator[EslEvent]:

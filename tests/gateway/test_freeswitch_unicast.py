@@ -202,3 +202,16 @@ def test_port_pairs_are_lent_and_come_back():
     assert pairs.free == 2
     with pairs.lend() as again:
         assert again == second
+
+
+async def test_a_flood_of_keys_is_bounded_and_the_end_is_told():
+    """More keys than anybody can press are dropped and counted; the hang-up behind them is not."""
+    with unicast() as switch:
+        for _ in range(1_000):
+            switch.line.tell(LineDigit("1"))
+        switch.line.tell(LineClosed("hangup"))
+        events = 0
+        while not isinstance(await switch.line.receive(), LineClosed):
+            events += 1
+        assert events == 256
+        assert switch.counts == {"unicast/told_dropped": 744}

@@ -51,7 +51,7 @@ class FilePlayer:
     _sent: deque[_File] = field(factory=deque, init=False)
     _stale: int = field(default=0, init=False)
     _written: deque[_File] = field(factory=deque, init=False)
-    _begun: deque[_File] = field(factory=deque, init=False)
+    _begun: deque[_File] = field(factory=lambda: deque(maxlen=MAX_FILES), init=False)
     _wake: trio.Event = field(factory=trio.Event, init=False)
 
     def send(self, mark: str | None) -> None:

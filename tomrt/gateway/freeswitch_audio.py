@@ -29,6 +29,9 @@ CLOSE_TIMEOUT_S = 1.0
 MAX_NOTICES = 64
 """Messages about the call that may wait for a slow peer; some ten turns' worth."""
 
+MOST_TOLD = 256
+"""Events that wait for the call; the end of the call is always told."""
+
 _CLOSE_REASONS = {1000: "hangup", 1001: "hangup", 1005: "hangup"} | dict.fromkeys(
     (1002, 1003, 1007, 1008, 1009, 1010), "protocol"
 )
@@ -134,6 +137,9 @@ class FreeswitchAudio:
 
     def tell(self, event: LineEvent) -> None:
         """Have :meth:`receive` return *event* next, as what the event socket knows of the call."""
+        if len(self._received) >= MOST_TOLD and not isinstance(event, LineClosed):
+            self._note("line", "told_dropped")
+            return
         self._received.append(event)
         if self._waiting is not None:
             self._waiting.cancel()

@@ -30,6 +30,9 @@ __all__ = ["UnicastLine", "UnicastRoute", "open_unicast"]
 MOST_AT_ONCE = 64
 """Packets taken before the call looks at what they say; more than a second's."""
 
+MOST_TOLD = 256
+"""Events that wait for the call: with its audio five seconds' worth. The end of the call is always told."""
+
 _DECODE: dict[Codec, Callable[[bytes], bytes]] = {"pcm16": bytes, "ulaw": ulaw_decode, "alaw": alaw_decode}
 _ENCODE: dict[Codec, Callable[[bytes], bytes]] = {"pcm16": bytes, "ulaw": ulaw_encode, "alaw": alaw_encode}
 _GAP = 0xFF
@@ -63,7 +66,8 @@ class UnicastLine:
         codec: What the packets are in.
         silent_timeout_s: When no packet at all has come by then, the switch cannot reach us. Later silence means
             nothing: while FreeSWITCH plays a file it sends no packets.
-        note: Counts ``unicast``/``size`` (a packet of another length), ``unsent``, ``unreachable`` and ``no_audio``.
+        note: Counts ``unicast``/``size`` (a packet of another length), ``unsent``, ``unreachable``, ``no_audio``
+            and ``told_dropped``.
     """
 
     def __init__(
@@ -142,6 +146,9 @@ class UnicastLine:
 
     def tell(self, event: LineEvent) -> None:
         """Have :meth:`receive` return *event* next, as what the event socket knows of the call."""
+        if len(self._next) >= MOST_TOLD and not isinstance(event, LineClosed):
+            self._note("unicast", "told_dropped")
+            return
         self._next.append(event)
         if self._waiting is not None:
             self._waiting.cancel()

@@ -24,7 +24,7 @@ def heard_is_prefix(seen: Seen, entry: Entry) -> str | None:
     reply = seen.replies.get(entry.what.reply)
     if reply is not None and entry.what.outcome.value != "completed":
         for request in reply.requests:
-            if not request.voiced:  # a sentence for which the voice had no sound was not heard, whatever follows it
+            if not request.sounded:  # a sentence for which the voice had no sound was not heard, whatever follows it
                 text = text.replace(request.text, "", 1)
     heard, text = entry.what.heard.split(), text.split()
     if heard != text[: len(heard)]:
@@ -48,7 +48,7 @@ def heard_was_sent(seen: Seen, entry: Entry) -> str | None:
 
 
 def _words_begun(request: Request) -> int:
-    if not request.voiced:
+    if not request.sounded:
         return 0
     if request.sent_to >= request.stop or not request.word:
         return request.words if request.sent_to > request.start else 0

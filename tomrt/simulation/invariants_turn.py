@@ -67,10 +67,12 @@ def silent_after_end(seen: Seen, entry: Entry) -> str | None:
 
 @invariant(3, "nothing audible but replies", "line.audio")
 def only_replies_sound(seen: Seen, entry: Entry) -> str | None:
-    """Each sound sent is a piece of a reply, or the fade at the beginning of a hold or after a cut."""
+    """Each sound sent is a piece of a reply, or the fade at the beginning of a hold, after a cut or when all ends."""
     if not entry.what["audible"] or entry.what["spots"] or not seen.scenario.traceable:
         return None
     now = entry.at
+    if 0.0 <= now - seen.closing_at <= _fade_slack_s(seen):
+        return None
     for reply in reversed(seen.replies.values()):
         stops = (reply.yielded_at, reply.ended_at, reply.judged_at, reply.keyed_at)
         if any(stop is not None and now - stop <= _fade_slack_s(seen) for stop in stops):

@@ -38,6 +38,11 @@ class Request:
     played: list[tuple[float, int, int]] = field(factory=list)
     """When each piece sent begins to be heard, and its samples."""
 
+    @property
+    def sounded(self) -> bool:
+        """Whether the voice had sound for it: a piece it is still handing over may be on the line by then."""
+        return self.voiced > 0 or self.sent_to > self.start
+
 
 @define(eq=False)
 class Reply:

@@ -172,6 +172,15 @@ async def test_a_codec_that_cannot_be_had_is_refused():
         other.hang_up()
 
 
+async def test_a_ringing_call_is_answered():
+    """A dialplan that did not answer leaves that to the assistant."""
+    async with beside() as (switch, service):
+        call = await hand_over(switch, service, answered=False)
+        await call.until_heard(within_s=20)
+        assert call.answered
+        call.hang_up()
+
+
 async def test_keys_are_heard():
     """A digit that the switch reports is a turn of the caller's: something is answered."""
     async with beside() as (switch, service):

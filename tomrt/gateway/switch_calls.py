@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from urllib.parse import urlencode
 
 import trio
-from attrs import define, field
+from attrs import define, evolve, field
 
 from tomrt.audio import Codec
 from tomrt.errors import AccessDenied, SwitchError
@@ -31,7 +31,7 @@ from tomrt.security.tokens import DENIED, TokenVerifier, issue
 from tomrt.settings import Freeswitch, Limits, Secret
 from tomrt.wire.esl_event import EslEvent
 
-__all__ = ["MEDIA", "SwitchCalls"]
+__all__ = ["MEDIA", "SwitchCalls", "with_codec"]
 
 log = logging.getLogger("tomrt.control")
 
@@ -42,6 +42,8 @@ PORT_TRIES = 8
 TOKEN_S = 60.0
 """Life of a token that we issue to a module for its connection; it is used at once."""
 REFUSE_S = 2.0
+ANSWER_S = 2.0
+ASK_AGAIN_S = 0.05
 
 _UUID = re.compile(r"[A-Za-z0-9-]{1,64}\Z")
 _NATIVE: dict[str, Codec] = {"PCMU": "ulaw", "PCMA": "alaw"}
@@ -95,6 +97,7 @@ class SwitchCalls:
         self._note = note
         self._ports = PortPairs(settings.unicast_first_port, settings.unicast_last_port)
         self._awaited: dict[str, _Awaited] = {}
+        self._under_way: set[str] = set()
 
     async def take(self, control: CallControl, channel: EslEvent, *, trusted: bool = False) -> bool:
         """Have the call of *channel*, from now to its end; whatever fails ends this call only.
@@ -112,6 +115,7 @@ class SwitchCalls:
             self._admission.admit()
         except (AccessDenied, Busy) as refusal:
             return await self._refuse(control, refusal)
+        self._under_way.add(channel.uuid)
         try:
             self._note("switch_call", "taken")
             await self._take(control, channel)
@@ -120,6 +124,7 @@ class SwitchCalls:
             log.warning("a call was not taken: %s", error)
             await self._end(control, "NORMAL_TEMPORARY_FAILURE")
         finally:
+            self._under_way.remove(channel.uuid)
             self._admission.release()
         return True
 
@@ -146,7 +151,7 @@ class SwitchCalls:
     # --- inside ------------------------------------------------------------------------------------------------------
 
     def _let_in(self, channel: EslEvent, *, trusted: bool) -> None:
-        if _UUID.match(channel.uuid) is None:
+        if _UUID.match(channel.uuid) is None or channel.uuid in self._under_way:  # nobody takes another one's call
             raise AccessDenied(DENIED)
         if self._verifier is not None and not trusted:
             self._verifier.verify(channel.variable("tomrt_token"), channel.uuid, time.time())
@@ -171,6 +176,7 @@ class SwitchCalls:
     async def _take(self, control: CallControl, channel: EslEvent) -> None:
         if channel.get("Answer-State") != "answered":
             await control.answer()
+            channel = await with_codec(control, channel)
         media = channel.variable("tomrt_media") or self._settings.media
         dialect = MEDIA.get(media)
         if dialect is None:
@@ -243,6 +249,22 @@ class SwitchCalls:
     def _controlled(self, line: MediaLine, control: CallControl, channel: EslEvent) -> ControlledLine:
         caller = channel.get("Caller-Caller-ID-Number")[:64]
         return ControlledLine(line, control, targets=self._targets, caller=caller, note=self._note)
+
+
+async def with_codec(control: CallControl, channel: EslEvent) -> EslEvent:
+    """Return *channel* with the codec that the call has since it was answered; before, it may have had none.
+
+    Raises:
+        SwitchError: FreeSWITCH does not tell within two seconds: the call was not answered.
+    """
+    if channel.get("Channel-Read-Codec-Name"):
+        return channel
+    with trio.move_on_after(ANSWER_S):
+        while not (name := await control.get_variable("read_codec")):
+            await trio.sleep(ASK_AGAIN_S)
+        codec = {"Channel-Read-Codec-Name": name, "Channel-Read-Codec-Rate": await control.get_variable("read_rate")}
+        return evolve(channel, headers={**channel.headers, **codec})
+    raise SwitchError("the call has no codec: it was not answered")
 
 
 def _rate_of(channel: EslEvent) -> int:

@@ -283,6 +283,10 @@ def test_no_variable_crashes(name, value):
         ("TURNS__DECIDE_MS", "300", "turns.commit_speech_ms: must not be more than turns.decide_ms"),
         ("RTP__L16_PAYLOAD", "101", "rtp.l16_payload: is 101, too"),
         ("RTP__PEERS", "10.0.0.1 10.0.0.0/99", "rtp.peers: entry 2 is neither an address nor a network"),
+        ("FREESWITCH__UNICAST_HOST", "localhost", "freeswitch.unicast_host: must be an address"),
+        ("FREESWITCH__UNICAST_SWITCH_HOST", "", "freeswitch.unicast_switch_host: must not be empty"),
+        ("FREESWITCH__MEDIA_URL", "http://10.0.0.5/call", "freeswitch.media_url: is not a WebSocket URL"),
+        ("FREESWITCH__MEDIA_URL", "ws://10.0.0.5/a b", "freeswitch.media_url: is not a WebSocket URL"),
         ("FREESWITCH__TRANSFERS", "desk=1 sales:2", "freeswitch.transfers: entry 2 is not NAME=EXTENSION"),
     ],
 )

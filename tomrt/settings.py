@@ -7,6 +7,7 @@ so that the checks, the error messages and the commented example file are made f
 from __future__ import annotations
 
 import ipaddress
+import re
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -78,6 +79,8 @@ TRANSFER = (
     r"(?P<name>[A-Za-z0-9_-]{1,32})=(?P<extension>[A-Za-z0-9*#+._-]{1,64})(?:@(?P<context>[A-Za-z0-9._-]{1,64}))?"
 )
 """One entry of ``freeswitch.transfers``."""
+MEDIA_URL = re.compile(r"wss?://[^\s'\\\"?]+")
+"""What FreeSWITCH's modules can be told; the query is ours."""
 
 
 @frozen(kw_only=True)
@@ -314,6 +317,13 @@ def _check_lines(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
             ipaddress.ip_network(peer)
         except ValueError:
             yield ("rtp.peers",), f"entry {place} is neither an address nor a network, as 10.0.0.5 or 10.0.0.0/24"
+    for name in ("unicast_host", "unicast_switch_host"):
+        try:
+            ipaddress.ip_address(getattr(freeswitch, name))
+        except ValueError:
+            yield (f"freeswitch.{name}",), "must be an address, as 10.0.0.5: names are not looked up for each call"
+    if freeswitch.media_url and MEDIA_URL.fullmatch(freeswitch.media_url) is None:
+        yield ("freeswitch.media_url",), "is not a WebSocket URL without blanks and quotes, as ws://10.0.0.5:8081/call"
     ports = freeswitch.unicast_last_port - freeswitch.unicast_first_port + 1
     if ports < 2 * settings.gateway.max_calls:
         sentence = (

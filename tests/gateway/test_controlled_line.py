@@ -239,3 +239,17 @@ async def test_the_callers_number_is_the_switches():
         line, CallControl(None, CALLER, Freeswitch()), targets={}, caller="1000", note=lambda *_: None
     )
     assert made.info.caller == "1000"
+
+
+async def test_a_sentence_too_long_for_one_file_comes_in_several(autojump_clock):
+    """Each of its files is played, its one mark is that of the first, and what follows keeps its own."""
+    async with controlled() as world:
+        await world.line.send_audio(bytes(480_000 + 320), mark="1:0")
+        await world.line.send_audio(bytes(320), mark="1:1")
+        for number in range(3):
+            world.line.take(written(Dialect.FORK_JSON, f"/tmp/a_{number}"))
+        await trio.sleep(0.1)
+        assert played(world) == ["/tmp/a_0", "/tmp/a_1", "/tmp/a_2"]
+        for number in range(3):
+            world.line.take(happened("PLAYBACK_START", Playback_File_Path=f"/tmp/a_{number}"))
+        assert [await world.line.receive() for _ in range(2)] == [LineMark("1:0"), LineMark("1:1")]

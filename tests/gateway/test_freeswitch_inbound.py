@@ -107,8 +107,9 @@ async def test_a_call_that_fails_harms_no_other(caplog):
         await until(lambda: inbound.counts["inbound/connected"])
         good = switch.park(variables=UNICAST)
         await until(lambda: inbound.admission.active == 1)
-        switch.park(variables=UNICAST, caller="666")
+        bad = switch.park(variables=UNICAST, caller="666")
         await until(lambda: inbound.counts["crashed/ZeroDivisionError"] == 1)
+        assert await bad.over() == "NORMAL_TEMPORARY_FAILURE"
         assert inbound.admission.active == 1
         assert good.ended == ""
 

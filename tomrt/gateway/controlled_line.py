@@ -18,6 +18,7 @@ from tomrt.gateway.transfer_targets import Target
 from tomrt.happenings import ActionRequested, Happening
 from tomrt.ports import Egress, Transport
 from tomrt.wire.esl_event import EslEvent
+from tomrt.wire.file_line import MAX_FILE_BYTES
 
 __all__ = ["ControlledLine", "MediaLine"]
 
@@ -94,8 +95,9 @@ class ControlledLine:
 
     async def send_audio(self, pcm: bytes, *, mark: str | None = None) -> None:
         """Send mono PCM at the line's rate."""
-        if self._files is not None and pcm:
-            self._files.send(mark)
+        if self._files is not None:
+            for start in range(0, len(pcm), MAX_FILE_BYTES):  # a long sentence comes in several files
+                self._files.send(None if start else mark)
         await self._line.send_audio(pcm, mark=mark)
 
     async def flush(self) -> None:

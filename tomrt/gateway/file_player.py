@@ -41,7 +41,8 @@ class FilePlayer:
     Args:
         control: The call's controls.
         tell: Told of each mark when its file begins.
-        note: Counts ``files``/``bad`` (an event without a file), ``unasked``, ``unplayed`` (FreeSWITCH refused) and
+        note: Counts ``files``/``bad`` (an event without a file), ``unasked``, ``unwritten`` (the module is far behind),
+            ``unplayed`` (FreeSWITCH refused) and
             ``unstopped``.
     """
 
@@ -58,6 +59,8 @@ class FilePlayer:
         """Take note of a message that the module will make a file of."""
         if len(self._sent) < MAX_FILES:
             self._sent.append(_File(mark))
+        else:
+            self.note("files", "unwritten")
 
     def take(self, event: EslEvent) -> None:
         """Take an event: a file was written, or begins to play."""

@@ -116,14 +116,17 @@ class SwitchCalls:
         except (AccessDenied, Busy) as refusal:
             return await self._refuse(control, refusal)
         self._under_way.add(channel.uuid)
+        served = False
         try:
             self._note("switch_call", "taken")
             await self._take(control, channel)
+            served = True
         except (SwitchError, Busy) as error:
             self._note("switch_call", "media_failed")
             log.warning("a call was not taken: %s", error)
-            await self._end(control, "NORMAL_TEMPORARY_FAILURE")
         finally:
+            if not served:  # for whatever reason, also one of our own making: nobody else would end a parked call
+                await self._end(control, "NORMAL_TEMPORARY_FAILURE")
             self._under_way.remove(channel.uuid)
             self._admission.release()
         return True
@@ -167,11 +170,14 @@ class SwitchCalls:
         return True
 
     async def _end(self, control: CallControl, cause: str) -> None:
-        with trio.move_on_after(REFUSE_S):
+        if control.over.is_set():
+            return
+        with trio.move_on_after(REFUSE_S, shield=True):
             try:
                 await control.hang_up(cause)
             except SwitchError as error:
-                log.warning("a call could not be ended: %s", error)
+                if not error.gone:
+                    log.warning("a call could not be ended: %s", error)
 
     async def _take(self, control: CallControl, channel: EslEvent) -> None:
         if channel.get("Answer-State") != "answered":

@@ -179,6 +179,8 @@ class Api:
         rows = self._rows(what)
         if rows is None:
             return "-USAGE: codec|endpoint|application|api|module|calls|channels [as json]\n"
+        if form == ["count"]:
+            return f"\n{self._switch.odd.other_channels + len(rows)} total.\n"
         if form[:2] == ["as", "json"]:
             return json.dumps({"row_count": len(rows), **({"rows": rows} if rows else {})})
         lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)] if rows else []

@@ -64,6 +64,7 @@ class Oddities:
         stuck_tail: Whether build B has its pre-buffer, and keeps what does not fill a step.
         silent_idle: Whether a module's audio is inaudible, and its stereo and mixed silent, on a channel that nobody
             writes to. Both are what was observed, so both are on.
+        other_channels: Calls of others that the switch has besides.
         keeps_socket: Whether the outbound socket stays up when the call is bridged or transferred.
     """
 
@@ -90,4 +91,5 @@ class Oddities:
     connect_limit_s: float = 1.0
     stuck_tail: bool = True
     silent_idle: bool = True
+    other_channels: int = 0
     keeps_socket: bool = False

@@ -145,3 +145,15 @@ async def test_stopping_at_once_hangs_up():
             calls = [switch.park(variables=UNICAST) for _ in range(3)]
             await until(lambda: inbound.admission.active == 3)
         assert [call.ended for call in calls] == ["NORMAL_TEMPORARY_FAILURE"] * 3
+
+
+async def test_a_switch_with_thousands_of_channels_is_not_listed():
+    """The list would be longer than a message may be: the connection holds, and new calls are taken."""
+    async with fake_switch(other_channels=5_000) as switch:
+        switch.park(variables=UNICAST)
+        async with connected(switch) as inbound:
+            await until(lambda: inbound.counts["inbound/not_looked"])
+            switch.park(variables=UNICAST)
+            await until(lambda: inbound.admission.active == 1)
+            assert not any("as json" in raw for raw in switch.commands)
+            assert switch.control_connections == 1

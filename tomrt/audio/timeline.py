@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from tomrt.audio.concealment import Concealer
-from tomrt.audio.framing import FRAME_MS, frame_bytes
+from tomrt.audio.framing import FRAME_MS
 
 __all__ = ["Timeline"]
 
@@ -36,7 +36,6 @@ class Timeline:
 
     def __init__(self, rate_hz: int) -> None:
         self._concealer = Concealer(rate_hz)
-        self._bytes = frame_bytes(rate_hz)
         self._end = inf  # the clock's time at which what was given on so far has been heard
         self._in_a_row = 0
         self.received = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 from collections.abc import Iterator
 from functools import partial
 
@@ -36,6 +37,10 @@ GOODBYE_S = 3.0
 LAST_EVENT_S = 2.0
 """A call that we ended says so, with its cause, within milliseconds; one that was handed on says nothing."""
 MAX_CHANNELS_BYTES = 1 << 20
+MOST_CHANNELS = 500
+"""A channel takes about a kilobyte of the list, and a message of the event socket may have a megabyte."""
+
+_TOTAL = re.compile(r"(\d{1,9}) total")
 
 
 class FreeswitchInbound(Boundary):
@@ -45,7 +50,8 @@ class FreeswitchInbound(Boundary):
         settings: Of FreeSWITCH.
         calls: Has them.
         note: Counts what happens: ``inbound``/``connected``, ``lost``, ``failed``, ``vanished`` (a call ended while
-            nobody could tell), ``found`` (one was parked meanwhile).
+            nobody could tell), ``found`` (one was parked meanwhile), ``not_looked`` (there are
+            too many channels to look for those).
         chance: Spreads the waits.
     """
 
@@ -132,9 +138,18 @@ class FreeswitchInbound(Boundary):
             if await link.api(f"uuid_exists {control.uuid}") == "false":
                 self._note("inbound", "vanished")
                 control.vanish()
-        for channel in _parked(await link.api("show channels as json")):
+        for channel in await self._parked_meanwhile(link):
             if channel.uuid not in self._controls:
                 await self._find(link, channel)
+
+    async def _parked_meanwhile(self, link: ControlLink) -> list[EslEvent]:
+        """Return the parked channels; none of a switch with so many that the list would be too long for one message."""
+        total = _TOTAL.search(await link.api("show channels count"))
+        if total is not None and int(total[1]) > MOST_CHANNELS:
+            self._note("inbound", "not_looked")
+            log.warning("%s channels are too many to look for calls that were parked meanwhile", total[1])
+            return []
+        return list(_parked(await link.api("show channels as json")))
 
     async def _find(self, link: ControlLink, channel: EslEvent) -> None:
         """Take a call that was parked while nobody listened, if it is meant for us."""

@@ -66,8 +66,8 @@ class UnicastLine:
         codec: What the packets are in.
         silent_timeout_s: When no packet at all has come by then, the switch cannot reach us. Later silence means
             nothing: while FreeSWITCH plays a file it sends no packets.
-        note: Counts ``unicast``/``size`` (a packet of another length), ``unsent``, ``unreachable``, ``no_audio``
-            and ``told_dropped``.
+        note: Counts ``unicast``/``size`` (a packet of another length), ``late`` (its place was taken), ``unsent``,
+            ``unreachable``, ``no_audio`` and ``told_dropped``.
     """
 
     def __init__(
@@ -170,7 +170,10 @@ class UnicastLine:
             self._came_at = max(self._came_at, now - (age_s or 0.0))
             if age_s is not None:
                 self._clock.arrived(self._came_at)
+            dropped = self._timeline.dropped
             self._take(self._timeline.push(self._pcm(packet), self._came_at))
+            if self._timeline.dropped > dropped:
+                self._note("unicast", "late")
         else:
             return  # there may be more
         self._take(self._timeline.wait(now))

@@ -14,21 +14,16 @@ UUID = "fc7d46d5-2518-49ad-91ec-cd57a5bf140c"
 EXPECTED = {
     "connect": (esl.connect(), "connect"),
     "auth": (esl.auth("ClueCon"), "auth ClueCon"),
-    "myevents": (esl.my_events(), "myevents"),
-    "myevents of one": (esl.my_events("u"), "myevents u"),
     "events": (esl.events("DTMF", "PLAYBACK_STOP"), "event plain DTMF PLAYBACK_STOP"),
     "events of modules": (
         esl.events("DTMF", custom=("mod_audio_fork::play_audio",)),
         "event plain DTMF CUSTOM mod_audio_fork::play_audio",
     ),
-    "noevents": (esl.no_events(), "noevents"),
     "filter": (esl.filter_on("Unique-ID", "u"), "filter Unique-ID u"),
     "filter delete": (esl.filter_off("Unique-ID", "u"), "filter delete Unique-ID u"),
     "linger": (esl.linger(10), "linger 10"),
-    "resume": (esl.resume(), "resume"),
     "api": (esl.api("uuid_break u all"), "api uuid_break u all"),
     "bgapi": (esl.bgapi("originate loopback/1 &park()", "j"), "bgapi originate loopback/1 &park()\nJob-UUID: j"),
-    "sendevent": (esl.send_event("CUSTOM", {"Event-Subclass": "a::b"}), "sendevent CUSTOM\nEvent-Subclass: a::b"),
     "hangup": (
         esl.hang_up("USER_BUSY", uuid="u"),
         "sendmsg u\ncall-command: hangup\nhangup-cause: USER_BUSY",
@@ -74,7 +69,6 @@ def test_exit_does_not_exist() -> None:
 
 TAKES_TEXT: dict[str, Callable[[str], bytes]] = {
     "auth": esl.auth,
-    "my_events": lambda text: esl.my_events(text or "u"),
     "events": esl.events,
     "custom events": lambda text: esl.events(custom=(text,)),
     "filter header": lambda text: esl.filter_on(text, "u"),
@@ -91,9 +85,6 @@ TAKES_TEXT: dict[str, Callable[[str], bytes]] = {
     "hang_up cause": esl.hang_up,
     "unicast host": lambda text: esl.unicast((text, 1), ("127.0.0.1", 2), native=True),
     "unicast uuid": lambda text: esl.unicast(("127.0.0.1", 1), ("127.0.0.1", 2), native=True, uuid=text),
-    "event name": lambda text: esl.send_event(text, {}),
-    "event header": lambda text: esl.send_event("CUSTOM", {text: "a"}),
-    "event value": lambda text: esl.send_event("CUSTOM", {"A": text}),
 }
 LINES = {
     name: make("x").count(b"\n") for name, make in TAKES_TEXT.items() if name not in {"hang_up cause", "unicast host"}

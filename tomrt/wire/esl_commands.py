@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
 
 from tomrt.errors import MisuseError, ProtocolError
 
@@ -27,10 +26,6 @@ __all__ = [
     "filter_on",
     "hang_up",
     "linger",
-    "my_events",
-    "no_events",
-    "resume",
-    "send_event",
     "unicast",
     "value",
     "word",
@@ -108,22 +103,12 @@ def auth(password: str) -> bytes:
     return _command(f"auth {value(password)}")
 
 
-def my_events(uuid: str = "") -> bytes:
-    """Ask for the usual events of one call: ours, or on a connection that we opened that of *uuid*."""
-    return _command(f"myevents {word(uuid)}" if uuid else "myevents")
-
-
 def events(*names: str, custom: tuple[str, ...] = ()) -> bytes:
     """Ask for events by *names*, and for those of modules by the subclasses in *custom*."""
     if not names and not custom:
         raise MisuseError("events needs the name of one")
     words = [*names, *(("CUSTOM", *custom) if custom else ())]
     return _command(" ".join(["event plain", *(_name(each) for each in words)]))
-
-
-def no_events() -> bytes:
-    """Ask for no events any more."""
-    return _command("noevents")
 
 
 def filter_on(header: str, text: str) -> bytes:
@@ -139,11 +124,6 @@ def filter_off(header: str, text: str) -> bytes:
 def linger(seconds: int) -> bytes:
     """Have the connection kept for *seconds* after the call's end, so that its last events arrive."""
     return _command(f"linger {int(seconds)}")
-
-
-def resume() -> bytes:
-    """Have the dialplan go on when this connection ends, instead of hanging up."""
-    return _command("resume")
 
 
 def api(command: str) -> bytes:
@@ -214,11 +194,6 @@ def unicast(local: tuple[str, int], remote: tuple[str, int], *, native: bool, uu
         ("transport", "udp"),
         *([("flags", "native")] if native else []),
     )
-
-
-def send_event(name: str, headers: Mapping[str, str]) -> bytes:
-    """Send an event to all who listen on the switch."""
-    return _command(f"sendevent {_name(name)}", *headers.items())
 
 
 def _message(uuid: str, *headers: tuple[str, str]) -> bytes:

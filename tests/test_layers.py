@@ -12,6 +12,7 @@ GROUND = {"errors", "events", "happenings", "settings", "settings_meaning", "set
 MAY_IMPORT = {
     "errors": set(),
     "_dsp": {"_dsp"},
+    "rl": {"rl"},
     "events": {"errors"},
     "happenings": {"events"},
     "settings_meaning": {"errors"},
@@ -32,13 +33,15 @@ MAY_IMPORT = {
     "simulation": GROUND | {"simulation", "audio", "turns", "dialogue", "call", "engines"},
     "banner": GROUND | {"engines"},
     "listeners": GROUND | {"gateway"},
+    "learning": GROUND | {"learning", "rl"},
+    "learning_command": GROUND | {"rl"},
     "token_command": GROUND | {"security", "wire"},
     "doctor": GROUND | {"doctor", "wire", "gateway", "audio", "security", "caller"},
     "app": {"*"},
     "__init__": set(),
-    "__main__": GROUND | {"app", "caller", "simulation", "doctor", "token_command"},
+    "__main__": GROUND | {"app", "caller", "simulation", "doctor", "token_command", "learning_command"},
 }
-PURE = {"_dsp", "audio", "wire", "turns", "dialogue"}
+PURE = {"_dsp", "rl", "audio", "wire", "turns", "dialogue"}
 FORBIDDEN_IN_PURE = {"trio", "socket", "asyncio", "threading", "time"}
 NURSERIES = {
     "app.py", "call/session.py", "engines/workers.py", "gateway/doorway.py", "gateway/front_door.py",

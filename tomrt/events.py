@@ -26,7 +26,9 @@ __all__ = [
     "Message",
     "ReplyItem",
     "Sentence",
+    "Signal",
     "Sound",
+    "Style",
     "Transcript",
     "Turn",
     "Voice",
@@ -218,4 +220,55 @@ class Action:
     arguments: tuple[tuple[str, str], ...] = ()
 
 
-ReplyItem = Transcript | Sentence | Voice | WordStart | Action
+class Signal(Enum):
+    """What the dialogue noticed about how the conversation goes; nothing is done because of it."""
+
+    ANSWERED = "answered"
+    """The caller asked something and is answered."""
+    RESOLVED = "resolved"
+    """What the caller called for is done."""
+    MISUNDERSTOOD = "misunderstood"
+    """The caller said something that could not be used."""
+    REPEATED = "repeated"
+    """The caller wants to hear it again."""
+    ESCALATED = "escalated"
+    """A person is offered, or asked for."""
+    RATING_ASKED = "rating_asked"
+    RATING_DECLINED = "rating_declined"
+
+
+ReplyItem = Transcript | Sentence | Voice | WordStart | Action | Signal
+
+
+# --- the way of talking ----------------------------------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class Style:
+    """The way of talking of one call, chosen when it begins and the same to its end.
+
+    What is left empty is as the dialogue file and the settings have it, so ``Style()`` changes nothing.
+
+    Args:
+        name: The variant, for metrics and the log.
+        greeting: First words of the call.
+        closing_question: Asks for a rating from 1 to 5 before the goodbye.
+        closing_again: Asks once more when the answer was none.
+        acknowledge: Said before answers, in turn.
+        length: How much is said in an answer.
+        inquiry: ``"open"`` asks for one thing after the other, ``"guided"`` tells at once what is needed.
+        sensitivity: As ``turns.barge_in_sensitivity``; ``""`` leaves that.
+        escalate_after: So often in a row the caller is not understood before a person is offered; ``None`` leaves it.
+        instructions: The way of talking in words, for a language model that writes its answers itself.
+    """
+
+    name: str = "base"
+    greeting: str = ""
+    closing_question: str = ""
+    closing_again: str = ""
+    acknowledge: tuple[str, ...] = ()
+    length: Literal["short", "normal"] = "normal"
+    inquiry: Literal["open", "guided"] = "open"
+    sensitivity: str = ""
+    escalate_after: int | None = None
+    instructions: str = ""

@@ -6,7 +6,7 @@ from enum import Enum
 
 from attrs import frozen
 
-from tomrt.events import Action, CallInfo
+from tomrt.events import Action, CallInfo, Signal
 
 __all__ = [
     "ActionRequested",
@@ -14,9 +14,12 @@ __all__ = [
     "BargeInJudged",
     "CallEnded",
     "CallStarted",
+    "FeedbackTaken",
     "Happened",
     "Happening",
+    "LearningFailed",
     "LineMeasured",
+    "PolicyChanged",
     "ReplyAudible",
     "ReplyConfirmed",
     "ReplyEnded",
@@ -24,6 +27,7 @@ __all__ = [
     "ReplyResumed",
     "ReplyStarted",
     "ReplyYielded",
+    "Signalled",
     "StateChanged",
     "ToolEnded",
     "ToolOutcome",
@@ -32,6 +36,7 @@ __all__ = [
     "TurnOpened",
     "TurnWithdrawn",
     "Understood",
+    "VariantChosen",
 ]
 
 
@@ -241,6 +246,14 @@ class ActionRequested(Happened):
 
 
 @frozen(kw_only=True)
+class Signalled(Happened):
+    """The dialogue noticed something about how the conversation goes."""
+
+    reply: int
+    signal: Signal
+
+
+@frozen(kw_only=True)
 class CallEnded(Happened):
     """The call is over; its nursery is about to close.
 
@@ -282,6 +295,66 @@ class LineMeasured(Happened):
     mos: float
 
 
+@frozen(kw_only=True)
+class VariantChosen(Happened):
+    """The call's way of talking was chosen.
+
+    Args:
+        variant: Its name.
+        group: Of the traffic split: ``active``, ``new``, ``uncertain``; ``fallback`` where nothing could be chosen.
+        propensity: The probability with which it was chosen.
+        seconds: What choosing took.
+    """
+
+    variant: str
+    group: str
+    propensity: float
+    seconds: float
+
+
+@frozen(kw_only=True)
+class FeedbackTaken(Happened):
+    """A call's outcome was learned from.
+
+    Args:
+        variant: Its way of talking.
+        profile: What kind of assistant it was.
+        reward: -1 to 1.
+        rating: What the caller gave, 1 to 5; ``None`` for none.
+        late: It adds to what was learned from the call before.
+    """
+
+    variant: str
+    profile: str
+    reward: float
+    rating: int | None
+    late: bool = False
+
+
+@frozen(kw_only=True)
+class PolicyChanged(Happened):
+    """What is known of the variants; told at start and with each outcome learned. ``call_id`` is ``""``.
+
+    Args:
+        active: Variants that calls may have.
+        blacklisted: Variants that no call has any more.
+        exploration: Probability that the next call does not have the variant that is best as far as is known, 0 to 1.
+        success: For each variant, the share of its calls so far whose reward was above 0.
+    """
+
+    active: int
+    blacklisted: int
+    exploration: float
+    success: tuple[tuple[str, float], ...]
+
+
+@frozen(kw_only=True)
+class LearningFailed(Happened):
+    """Something in learning went wrong; the call was not touched. ``where`` is one of a few words of the program."""
+
+    where: str
+
+
 Happening = (
     CallStarted
     | StateChanged
@@ -302,4 +375,9 @@ Happening = (
     | ActionRequested
     | CallEnded
     | LineMeasured
+    | Signalled
+    | VariantChosen
+    | FeedbackTaken
+    | PolicyChanged
+    | LearningFailed
 )

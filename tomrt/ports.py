@@ -11,12 +11,25 @@ from typing import Protocol
 import trio.abc
 from attrs import frozen
 
-from tomrt.events import Action, CallInfo, LineEvent, Message, ReplyItem, Transcript, Turn, Voice, WordStart
+from tomrt.events import (
+    Action,
+    CallInfo,
+    LineEvent,
+    Message,
+    ReplyItem,
+    Signal,
+    Style,
+    Transcript,
+    Turn,
+    Voice,
+    WordStart,
+)
 from tomrt.happenings import Happening
 
 __all__ = [
     "Egress",
     "LanguageModel",
+    "PolicyRouter",
     "RealtimeSession",
     "SpeechToText",
     "Tap",
@@ -151,7 +164,7 @@ class RealtimeSession(Protocol):
         ...
 
     async def respond(self, turn: Turn, out: trio.abc.SendChannel[ReplyItem], tools: ToolUse) -> None:
-        """Answer *turn* into *out*: one ``Transcript``, then sentences with their voice, then actions.
+        """Answer *turn* into *out*: one ``Transcript``, then sentences with their voice, then actions and signals.
 
         A transcript that comes with the turn is sent as it is, and the audio is not looked at again. Does not close
         *out*. Cancelling it ends all work of the reply.
@@ -200,8 +213,10 @@ class SpeechToText(Protocol):
 class LanguageModel(Protocol):
     """Decides what to say."""
 
-    async def answer(self, history: Sequence[Message], out: trio.abc.SendChannel[str | Action], tools: ToolUse) -> None:
-        """Stream the answer to *history*, whose last message is the caller's, as text pieces and actions.
+    async def answer(
+        self, history: Sequence[Message], out: trio.abc.SendChannel[str | Action | Signal], tools: ToolUse
+    ) -> None:
+        """Stream the answer to *history*, whose last message is the caller's, as text pieces, actions and signals.
 
         Results that the answer needs are had through *tools*; what is only to be done is an action. Does not close
         *out*.
@@ -233,4 +248,12 @@ class Tap(Protocol):
 
     def put(self, happening: Happening) -> None:
         """Take note of *happening*."""
+        ...
+
+
+class PolicyRouter(Protocol):
+    """Chooses the way of talking of each call."""
+
+    def choose(self, info: CallInfo) -> Style:
+        """Return the style of the call that begins. Never blocks, never raises."""
         ...

@@ -32,6 +32,7 @@ __all__ = [
     "Engines",
     "Freeswitch",
     "Gateway",
+    "Learning",
     "Limits",
     "Log",
     "Rtp",
@@ -239,6 +240,10 @@ class Engines:
     reply_timeout_s: float = number(8.0, "A reply without any audio after this long is given up.", 0.5, 60)
 
 
+NAME = r"[A-Za-z0-9_-]{1,32}"
+"""A name that the operator gives."""
+
+
 @frozen(kw_only=True)
 class Dialogue:
     """What the assistant talks about."""
@@ -247,6 +252,46 @@ class Dialogue:
     language: str = text("en", "Language of the call, as en or de.", required=True)
     consent: bool = text(False, "Whether the dialogue's consent notice is heard, whole, before the greeting.")
     actions_file: str = text("", "File to which appointments and messages are appended, one JSON object a line.")
+    closing_question: str = text(
+        "after_actions",
+        "When the caller is asked for a rating from 1 to 5 before the goodbye: after what the dialogue file marks with "
+        "ask_rating, whenever something was answered, or never.",
+        "never",
+        "after_actions",
+        "always",
+    )
+
+
+@frozen(kw_only=True)
+class Learning:
+    """What calls teach."""
+
+    folder: str = text(
+        "",
+        "Folder for what calls teach: outcomes without personal data, the policy, its audit log. Empty: nothing is "
+        "kept, and all calls are as the dialogue file has them.",
+    )
+    variants: str = text("", "File of the ways of talking (TOML); empty: the twelve built-in ones.")
+    agent: str = text(
+        "assistant", "Name of this assistant in what is kept.", required=True, each=NAME, form="a name without spaces"
+    )
+    profile: str = text(
+        "general",
+        "What kind of assistant it is, one of the profiles of the variants: kfz, it, sales, support, general.",
+        required=True,
+        each=NAME,
+        form="a name without spaces",
+    )
+    explore: bool = text(
+        True, "Whether calls get other variants than the base one; off: outcomes are kept, nothing is tried."
+    )
+    keep_days: float = number(90.0, "How long outcomes are kept; what was learned from them stays.", 1, 3_650)
+    key_days: float = number(
+        30.0,
+        "After so long callers get new pseudonyms in what is kept; old ones are forgotten after learning.keep_days.",
+        1,
+        3_650,
+    )
 
 
 @frozen(kw_only=True)
@@ -273,6 +318,7 @@ class Settings:
     turns: Turns = Turns()
     engines: Engines = Engines()
     dialogue: Dialogue = Dialogue()
+    learning: Learning = Learning()
     log: Log = Log()
 
 
@@ -299,6 +345,7 @@ def check_together(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
         sentence = f"listening on {host} lets strangers place calls; set auth.secret, or use 127.0.0.1"
         yield ("gateway.host", "auth.secret"), sentence
     yield from _check_lines(settings)
+    yield from _check_learning(settings.learning)
     for name in ("commit_speech_ms", "resume_silence_ms"):
         if getattr(turns, name) > turns.decide_ms:
             yield (f"turns.{name}", "turns.decide_ms"), f"must not be more than turns.decide_ms ({turns.decide_ms})"
@@ -308,6 +355,15 @@ def check_together(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     if turns.pause_ms >= turns.endpoint_complete_ms:
         sentence = f"must be less than turns.endpoint_complete_ms ({turns.endpoint_complete_ms})"
         yield ("turns.pause_ms", "turns.endpoint_complete_ms"), sentence
+
+
+def _check_learning(learning: Learning) -> Iterator[tuple[tuple[str, ...], str]]:
+    for name in ("agent", "profile"):
+        if " " in getattr(learning, name).strip():
+            yield (f"learning.{name}",), "is one name, without spaces"
+    if learning.key_days > learning.keep_days:
+        sentence = f"must not be more than learning.keep_days ({learning.keep_days:g})"
+        yield ("learning.key_days", "learning.keep_days"), sentence
 
 
 def _check_lines(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -21,8 +21,8 @@ from tomrt.call.voicing import Voicing
 from tomrt.dialogue.history import History
 from tomrt.dialogue.state import Event as CallEvent
 from tomrt.errors import EngineError
-from tomrt.events import Action, Transcript, Turn
-from tomrt.happenings import ActionRequested, ReplyConfirmed, ReplyEnded, ReplyOutcome, ReplyStarted
+from tomrt.events import Action, Signal, Transcript, Turn
+from tomrt.happenings import ActionRequested, ReplyConfirmed, ReplyEnded, ReplyOutcome, ReplyStarted, Signalled
 from tomrt.ports import RealtimeSession
 from tomrt.turns.endpointing import PRE_ROLL_MS
 from tomrt.turns.reply import Event, Stage
@@ -151,7 +151,7 @@ class Answering:
             outcome = self._end(voicing)
         if failed_draft and self._asked is not None:
             self.undrafted(self._asked)
-        self._follow_up(outcome, voicing.actions)
+        self._follow_up(outcome, voicing.actions, voicing.signals)
         await self._truncate(outcome)
 
     async def _voice(self, voicing: Voicing, speak: Callable[[Voicing], Awaitable[None]]) -> None:
@@ -243,14 +243,17 @@ class Answering:
         with trio.move_on_after(TRUNCATE_S), suppress(EngineError):  # its memory is wrong now; the call goes on
             await self.session.truncate(self._asked.turn, heard_ms)
 
-    def _follow_up(self, outcome: ReplyOutcome, actions: list[Action]) -> None:
-        """Do what the reply asked for, and tell the call's machines how it went.
+    def _follow_up(self, outcome: ReplyOutcome, actions: list[Action], signals: list[Signal]) -> None:
+        """Do what the reply asked for, tell what it noticed, and tell the call's machines how it went.
 
         A reply that nobody heard (superseded, dropped, failed) asked for nothing. One that was cut has the caller's
         attention elsewhere: what it wanted recorded stands, but it no longer ends the call.
         """
         ending = None
-        for action in actions if outcome in {ReplyOutcome.COMPLETED, ReplyOutcome.CUT} else ():
+        stands = outcome in {ReplyOutcome.COMPLETED, ReplyOutcome.CUT}
+        for signal in signals if stands else ():
+            self.report.say(Signalled, reply=self._replies, signal=signal)
+        for action in actions if stands else ():
             ends = _ENDINGS.get(action.name)
             if ends is not None and outcome is ReplyOutcome.CUT:
                 continue

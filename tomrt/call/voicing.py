@@ -10,7 +10,7 @@ from tomrt.call.pacer import Pacer
 from tomrt.call.playout import Playout
 from tomrt.call.reporting import Reporter
 from tomrt.errors import EngineError
-from tomrt.events import Action, ReplyItem, Sentence, Transcript, Voice, WordStart
+from tomrt.events import Action, ReplyItem, Sentence, Signal, Transcript, Voice, WordStart
 from tomrt.happenings import Understood
 
 __all__ = ["MAX_REPLY_S", "Aside", "Voicing"]
@@ -42,6 +42,7 @@ class Voicing(trio.abc.SendChannel[ReplyItem]):
     patience: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     transcript: Transcript | None = field(default=None, init=False)
     actions: list[Action] = field(factory=list, init=False)
+    signals: list[Signal] = field(factory=list, init=False)
     is_silent: bool = field(default=True, init=False)
     """Whether nothing of the answer was voiced; what is said aside does not count."""
     turnstile: trio.Lock = field(factory=trio.Lock, init=False)
@@ -67,6 +68,8 @@ class Voicing(trio.abc.SendChannel[ReplyItem]):
                         self._tell_transcript(value)
                 case Action():
                     self._add_action(value)
+                case Signal():
+                    self._add_signal(value)
                 case _:
                     await self.speak(value)
                     if self.is_silent and isinstance(value, Voice) and self.playout.ledger.produced:
@@ -134,6 +137,10 @@ class Voicing(trio.abc.SendChannel[ReplyItem]):
         if len(self.actions) >= MAX_ACTIONS:
             raise EngineError(f"one reply asked for more than {MAX_ACTIONS} actions")
         self.actions.append(action)
+
+    def _add_signal(self, signal: Signal) -> None:
+        if signal not in self.signals:
+            self.signals.append(signal)
 
     def _voice(self, voice: Voice) -> None:
         if self._rate_hz != voice.rate_hz:

@@ -1,0 +1,1 @@
+"""Learning from outcomes, importable alone: bandits, guarded roll-out, feedback and reward. Needs numpy and attrs."""

@@ -51,7 +51,7 @@ class DeploymentRules:
         better_alpha: The same for being reported as better, over all variants together.
         window_s: The technical guard looks at so many seconds.
         least_calls: With fewer calls in the window it says nothing.
-        error_rate: Share of calls with errors that takes a variant out, where the base has not the same trouble.
+        error_rate: Share of calls with errors that takes a variant out, where the others have not the same trouble.
         early_hangup_rate: The same for callers who hang up before anything was answered.
         slow_response_ms: A reply that is later than this is slow.
         slow_rate: Share of slow calls that takes a variant out.

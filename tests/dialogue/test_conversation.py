@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tomrt.dialogue.conversation import Conversation, Reply, State
 from tomrt.dialogue.script import built_in_script
-from tomrt.events import Action
+from tomrt.events import Action, Signal
 
 CONVERSATION = Conversation(built_in_script())
 WORDING = CONVERSATION.script.wording
@@ -80,7 +80,7 @@ def test_repeat_says_the_last_words_again():
     """Repeat gives the last words, at first the greeting."""
     assert after("repeat that please")[1].text == CONVERSATION.script.prompts.greeting
     _, first = after("where are you")
-    assert after("where are you", "what did you say")[1] == Reply(first.text)
+    assert after("where are you", "what did you say")[1] == Reply(first.text, signals=(Signal.REPEATED,))
 
 
 def test_stop_drops_the_form():

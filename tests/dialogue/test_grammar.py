@@ -16,7 +16,9 @@ def accepts():
     grammars = jsgf_grammars(built_in_script())
     pocketsphinx.set_loglevel("FATAL")
     decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
-    models = {name: decoder.parse_jsgf(grammars[name]) for name in ("any", "yes_no", "day", "number", OVERLAP)}
+    models = {
+        name: decoder.parse_jsgf(grammars[name]) for name in ("any", "yes_no", "day", "number", "rating", OVERLAP)
+    }
     return lambda name, text: bool(models[name].accept(text))
 
 
@@ -44,6 +46,14 @@ def test_one_grammar_for_each_expectation():
         ("day", "goodbye", True),
         ("number", "five five five one two", True),
         ("number", "my number is", False),
+        ("rating", "five stars", True),
+        ("rating", "four please", True),
+        ("rating", "four no three", True),
+        ("rating", "three and a half", True),
+        ("rating", "it was very good", True),
+        ("rating", "i would rather not", True),
+        ("rating", "goodbye", True),
+        ("any", "it was very good", False),
         (OVERLAP, "uh huh", True),
         (OVERLAP, "wait a minute", True),
         (OVERLAP, "yes please", True),

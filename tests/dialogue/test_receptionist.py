@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tomrt.dialogue.closing import Unclear, parse_rating
 from tomrt.dialogue.conversation import Conversation, State
 from tomrt.dialogue.matching import Matcher
 from tomrt.dialogue.phrases import expand, slots_in
@@ -127,3 +128,12 @@ def test_answers_never_show_a_brace():
     """No answer of a long conversation has an unfilled blank in it."""
     said = talk(*(text for texts in SENTENCES.values() for text in texts))
     assert not any("{" in text or not text for text, _ in said)
+
+
+def test_all_that_is_heard_as_a_rating_means_something():
+    """Everything that the recogniser may hear when a rating is asked for is a rating or a refusal."""
+    slot = SCRIPT.slots["rating"]
+    for phrase in (*slot.phrases, *slot.also_heard):
+        for words in expand(phrase):
+            text = " ".join(words).replace("{rating}", "three")
+            assert not isinstance(parse_rating(text, SCRIPT.language), Unclear), text

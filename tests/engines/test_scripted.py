@@ -4,7 +4,7 @@ import trio
 
 from tomrt.dialogue.script import built_in_script
 from tomrt.engines.scripted import ScriptedDialogue
-from tomrt.events import Action, Message
+from tomrt.events import Action, Message, Signal, Style
 
 DIALOGUE = ScriptedDialogue(built_in_script())
 
@@ -13,11 +13,15 @@ async def no_tools(action: Action) -> str:
     raise AssertionError(action)
 
 
-async def answered(*history: Message) -> list[str | Action]:
+async def pieces(*history: Message, dialogue: ScriptedDialogue = DIALOGUE) -> list[str | Action | Signal]:
     send, receive = trio.open_memory_channel(16)
     with send:
-        await DIALOGUE.answer(history, send, no_tools)
+        await dialogue.answer(history, send, no_tools)
     return [piece async for piece in receive]
+
+
+async def answered(*history: Message) -> list[str | Action | Signal]:
+    return [piece for piece in await pieces(*history) if not isinstance(piece, Signal)]
 
 
 async def test_answers_the_last_message():
@@ -46,3 +50,25 @@ def test_hint_names_what_is_expected():
     said = ["book an appointment", "Monday", "half past two", "yes", "call me back", "a bill", "5551234"]
     hints = [DIALOGUE.hint([Message("user", text) for text in said[:n]]) for n in range(len(said) + 1)]
     assert hints == ["any", "day", "hour", "yes_no", "yes_no", "topic", "number", "yes_no"]
+
+
+async def test_what_was_noticed_comes_after_the_actions():
+    """Signals follow the text and the actions of the answer that they are about."""
+    done = [Message("user", text) for text in ("cancel my appointment", "Monday", "yes")]
+    text, action, *signals = await pieces(*done)
+    assert (
+        text
+        == "I have taken down that your appointment on Monday is cancelled. Is there anything else I can do for you?"
+    )
+    assert action == Action("cancel_appointment", (("day", "monday"),))
+    assert signals == [Signal.ANSWERED, Signal.RESOLVED]
+
+
+async def test_talks_in_the_style_of_the_call():
+    """A dialogue of a style answers in it; of the base style it is the plain one."""
+    short = ScriptedDialogue(built_in_script(), style=Style(length="short", greeting="Yes?"))
+    assert (await pieces(Message("user", "where are you"), dialogue=short))[0].endswith("Anything else?")
+    assert (await pieces(Message("user", "repeat that please"), dialogue=short))[0] == "Yes?"
+    plain = ScriptedDialogue(built_in_script(), style=Style(name="base"), closing="after_actions")
+    history = Message("user", "where are you")
+    assert await pieces(history, dialogue=plain) == await pieces(history)

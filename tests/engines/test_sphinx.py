@@ -9,6 +9,7 @@ import trio
 
 from tomrt._dsp.g711 import ulaw_decode, ulaw_encode
 from tomrt._dsp.resample import Resampler
+from tomrt.dialogue.closing import Declined, Rated, parse_rating
 from tomrt.dialogue.grammar import HUM_PRONUNCIATIONS, OVERLAP, jsgf_grammars
 from tomrt.dialogue.lexicon import load
 from tomrt.dialogue.matching import Matcher
@@ -211,3 +212,15 @@ def test_bad_use_is_told():
         Sphinx({"any": "#JSGF V1.0;\ngrammar any;\npublic <u> = call;\n"}, "any", pronunciations={"x": "QQ"})
     with pytest.raises(MisuseError, match="no grammar 'some'"):
         Sphinx({}, "some")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("two", Rated(2)), ("three", Rated(3)), ("I would say four", Rated(4)), ("five out of five", Rated(5)),
+     ("two please", Rated(2)), ("four, no, three", Rated(3)), ("it was great", Rated(5)), ("no thank you", Declined()),
+     ("I would rather not", Declined()), ("I don't know", Declined())],
+)  # fmt: skip
+async def test_the_closing_question_can_be_answered_by_voice(sphinx, text: str, meant: Rated | Declined):
+    """Numbers, corrections, verdicts and refusals, spoken by the embedded voice over a line, are taken as such."""
+    heard = await sphinx.transcribe(await say(text, ulaw=True), hint="rating")
+    assert parse_rating(heard.text, "en") == meant, heard

@@ -49,7 +49,7 @@ def jsgf_grammars(script: Script) -> dict[str, str]:
 
 def _grammar(script: Script, expectation: str) -> str:
     asked = script.slots.get(expectation)
-    phrases = list(asked.phrases) if asked else []
+    phrases = [*asked.phrases, *asked.also_heard] if asked else []
     phrases += [phrase for intent in _intents(script, expectation) for phrase in intent.phrases]
     return _jsgf_grammar(script, expectation, phrases)
 

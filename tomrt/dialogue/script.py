@@ -48,6 +48,8 @@ class Slot:
         digits: The value is a string of *least* to *most* digits instead of one of *values*.
         least: Fewest digits.
         most: Most digits.
+        also_heard: Other answers to the question that the recogniser is to know; only where the conversation itself
+            makes sense of them: in the slot of a rating.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Slot:
     digits: bool = False
     least: int = 1
     most: int = 1
+    also_heard: tuple[Phrase, ...] = ()
 
     def spoken(self, value: str) -> str:
         """Return how *value* is said back."""
@@ -81,6 +84,9 @@ class Intent:
         action: What is then to be done; ``""`` is nothing.
         meaning: One of ``yes``, ``no``, ``repeat``, ``stop``, ``rating`` for an intent the conversation must know.
         ask_rating: Whether the caller is asked for a rating before the goodbye.
+        short: The answer of a call whose style is short; ``""`` is *answer*.
+        guide: The first question of a call whose style is guided: what is needed, all of it, perhaps with an example.
+        aside: The answer is not what anybody calls for, so that giving it resolves nothing.
     """
 
     name: str
@@ -93,6 +99,9 @@ class Intent:
     action: str = ""
     meaning: str = ""
     ask_rating: bool = False
+    short: str = ""
+    guide: str = ""
+    aside: bool = False
 
 
 @frozen(kw_only=True)
@@ -107,6 +116,8 @@ class Wording:
     rate_us: str
     anything_else: tuple[str, ...]
     pardon: tuple[str, ...]
+    rate_again: str = ""
+    anything_else_short: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -121,6 +132,7 @@ class Script:
         intents: What can be wanted, by name and in the file's order: the first that fits is taken.
         keys: Telephone keys and the intents they stand for.
         pronunciations: Words for the recogniser's dictionary and their phones.
+        facts: What texts are filled with; the script's own are already.
     """
 
     language: str
@@ -130,6 +142,7 @@ class Script:
     intents: Mapping[str, Intent]
     keys: Mapping[str, str]
     pronunciations: Mapping[str, str]
+    facts: Mapping[str, str] = {}
 
     def expectations(self) -> tuple[str, ...]:
         """Return the names of all that can be expected next: ``any``, ``yes_no`` and the slots'."""
@@ -139,7 +152,7 @@ class Script:
         """Return every word that a phrase of the script can contain, digits included where a slot takes them."""
         trees = [phrase for intent in self.intents.values() for phrase in intent.phrases]
         for slot in self.slots.values():
-            trees += [*slot.phrases, *(phrase for value in slot.values for phrase in value.phrases)]
+            trees += [*slot.phrases, *slot.also_heard, *(phrase for value in slot.values for phrase in value.phrases)]
         return frozenset(word for tree in trees for word in words_in(tree))
 
 
@@ -188,6 +201,7 @@ def _script(root: Table) -> Script:
         intents=intents,
         keys=_keys(root.table("keys"), intents),
         pronunciations=dict(root.table("pronunciations").text_pairs()),
+        facts=facts,
     )
     _check_references(root, script)
     return script
@@ -200,8 +214,8 @@ def _prompts(table: Table, facts: Mapping[str, str]) -> tuple[Prompts, Wording]:
     def one(key: str, default: str | None = None) -> str:
         return _template(table, key, table.text(key, default), facts)
 
-    def several(key: str) -> tuple[str, ...]:
-        return tuple(_template(table, key, text, facts) for text in table.texts(key))
+    def several(key: str, *, required: bool = True) -> tuple[str, ...]:
+        return tuple(_template(table, key, text, facts) for text in table.texts(key, required=required))
 
     goodbye = one("goodbye")
     prompts = Prompts(
@@ -222,6 +236,8 @@ def _prompts(table: Table, facts: Mapping[str, str]) -> tuple[Prompts, Wording]:
         rate_us=one("rate_us"),
         anything_else=several("anything_else"),
         pardon=several("pardon"),
+        rate_again=one("rate_again", ""),
+        anything_else_short=several("anything_else_short", required=False),
     )
     return prompts, wording
 
@@ -237,7 +253,7 @@ def _keys(table: Table, intents: Mapping[str, Intent]) -> Mapping[str, str]:
 
 
 def _slot(name: str, table: Table, facts: Mapping[str, str]) -> Slot:
-    table.allow(("ask", "phrases", "values", "said", "refused", "kind", "least", "most"))
+    table.allow(("ask", "phrases", "values", "said", "refused", "kind", "least", "most", "also_heard"))
     kind = table.text("kind", "choice")
     if kind not in {"choice", "digits"}:
         table.note("kind", f"must be 'choice' or 'digits', not {kind!r}")
@@ -258,6 +274,7 @@ def _slot(name: str, table: Table, facts: Mapping[str, str]) -> Slot:
         digits=kind == "digits",
         least=least,
         most=most,
+        also_heard=_phrases(table, "also_heard") if "also_heard" in table.entries else (),
     )
 
 
@@ -289,6 +306,9 @@ def _intent(name: str, table: Table, facts: Mapping[str, str], slots: Mapping[st
         action=table.text("action", ""),
         meaning="" if meaning == "none" else meaning,
         ask_rating=table.flag("ask_rating"),
+        short=_template(table, "short", table.text("short", ""), facts, asked),
+        guide=_template(table, "guide", table.text("guide", ""), facts),
+        aside=table.flag("aside"),
     )
 
 
@@ -322,11 +342,15 @@ def _template(table: Table, key: str, text: str, facts: Mapping[str, str], slots
 
 def _check_references(root: Table, script: Script) -> None:
     """Note phrases that name a slot that does not exist, and conversations that could not go on."""
-    owners = [("slots", slot.name, slot.phrases) for slot in script.slots.values()]
+    owners = [("slots", slot.name, (*slot.phrases, *slot.also_heard)) for slot in script.slots.values()]
     owners += [("intents", intent.name, intent.phrases) for intent in script.intents.values()]
     for room, name, phrases in owners:
         for slot in {slot for phrase in phrases for slot in slots_in(phrase)} - set(script.slots):
             root.table(room).table(name).note("phrases", f"there is no slot {slot!r}")
+    rated = {slot for intent in script.intents.values() if intent.meaning == "rating" for slot in intent.slots}
+    for asked in script.slots.values():
+        if asked.also_heard and asked.name not in rated:
+            root.table("slots").table(asked.name).note("also_heard", "has a place only in the slot of a rating")
     meanings = {intent.meaning for intent in script.intents.values()}
     actions = {intent.action for intent in script.intents.values()}
     for meaning in {"yes", "no"} - meanings:

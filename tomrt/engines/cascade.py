@@ -14,7 +14,7 @@ import trio.abc
 from tomrt.dialogue.grammar import OVERLAP
 from tomrt.dialogue.sentences import SentenceSplitter
 from tomrt.engines.workers import pipe
-from tomrt.events import Action, Message, ReplyItem, Sentence, Transcript, Turn
+from tomrt.events import Action, Message, ReplyItem, Sentence, Signal, Transcript, Turn
 from tomrt.ports import LanguageModel, SpeechToText, TextToSpeech, ToolUse
 
 __all__ = ["Cascade"]
@@ -66,7 +66,7 @@ class Cascade:
         return await self._stt.transcribe(turn.audio, hint=OVERLAP if over_reply else self._llm.hint(turn.history))
 
     async def respond(self, turn: Turn, out: trio.abc.SendChannel[ReplyItem], tools: ToolUse) -> None:
-        """Answer *turn* into *out*: a transcript, then sentences, each followed by its voice, and actions in between.
+        """Answer *turn* into *out*: a transcript, sentences, each followed by its voice, actions and signals.
 
         A turn that was understood before is not transcribed again. When the model fails in the middle, whole
         sentences are voiced, the broken one is not, and the error is raised. Where the model waits for a tool, all
@@ -99,7 +99,7 @@ class Cascade:
         history: tuple[Message, ...],
         tools: ToolUse,
         speech: _Speech,
-        pieces: trio.abc.SendChannel[str | Action | _Pause],
+        pieces: trio.abc.SendChannel[str | Action | Signal | _Pause],
     ) -> None:
         async def use(action: Action) -> str:
             await pieces.send(_Pause.PAUSE)
@@ -119,11 +119,14 @@ class _Speech:
         self.whole = False
         """Whether the model has written its answer to the end."""
 
-    async def voice(self, pieces: trio.abc.ReceiveChannel[str | Action | _Pause]) -> None:
-        """Voice the model's *pieces*; an action follows the text that was written before it."""
+    async def voice(self, pieces: trio.abc.ReceiveChannel[str | Action | Signal | _Pause]) -> None:
+        """Voice the model's *pieces*; an action follows the text that was written before it, a signal goes at once."""
         async for piece in pieces:
             if isinstance(piece, str):
                 await self.add(piece)
+                continue
+            if isinstance(piece, Signal):
+                await self._out.send(piece)
                 continue
             await self.end_sentence()
             if isinstance(piece, Action):

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import trio
 
 from tomrt.dialogue.conversation import Conversation, Reply, State
+from tomrt.dialogue.matching import Matcher
 from tomrt.dialogue.script import Script
-from tomrt.events import Action, Message
+from tomrt.events import Action, Message, Signal, Style
 from tomrt.ports import ToolUse
 
 __all__ = ["ScriptedDialogue"]
@@ -25,22 +26,34 @@ class ScriptedDialogue:
 
     Args:
         script: What is understood, asked and answered.
+        style: The way of talking.
+        closing: When the caller is asked for a rating; see :class:`~tomrt.dialogue.conversation.Conversation`.
+        matcher: Of *script*, where dialogues of several styles share it.
     """
 
-    def __init__(self, script: Script) -> None:
-        self._conversation = Conversation(script)
+    def __init__(
+        self,
+        script: Script,
+        *,
+        style: Style = Style(),  # noqa: B008 - frozen
+        closing: str = "after_actions",
+        matcher: Matcher | None = None,
+    ) -> None:
+        self._conversation = Conversation(script, style=style, closing=closing, matcher=matcher)
 
     async def answer(
         self,
         history: Sequence[Message],
-        out: trio.abc.SendChannel[str | Action],
+        out: trio.abc.SendChannel[str | Action | Signal],
         tools: ToolUse,  # noqa: ARG002 - the port's
     ) -> None:
-        """Send the answer's text as one piece, then its actions; no tool's result is needed for it."""
+        """Send the answer's text as one piece, then its actions and signals; no tool's result is needed for it."""
         _, reply = self._replay(history)
         await out.send(reply.text)
         for action in reply.actions:
             await out.send(action)
+        for signal in reply.signals:
+            await out.send(signal)
 
     def hint(self, history: Sequence[Message]) -> str:
         """Return which of ``Script.expectations()`` the caller is expected to give after *history*."""
@@ -48,7 +61,7 @@ class ScriptedDialogue:
         return self._conversation.expects(state)
 
     def _replay(self, history: Sequence[Message]) -> tuple[State, Reply]:
-        state, reply = State(), Reply(self._conversation.script.prompts.greeting)
+        state, reply = State(), Reply(self._conversation.greeting)
         for message in history:
             if message.role == "user":
                 state, reply = self._conversation.step(state, message.text)

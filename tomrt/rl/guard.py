@@ -14,7 +14,7 @@ from tomrt.rl.decision import Decision
 from tomrt.rl.errors import InvalidState, LearningError, NotEligible
 from tomrt.rl.guard_status import GuardStatus, VariantStatus
 from tomrt.rl.outcome import Outcome
-from tomrt.rl.rules import DeploymentRules
+from tomrt.rl.rules import MOST_FOR_UNKNOWN, DeploymentRules
 from tomrt.rl.stage import Change, Finding, Stage, next_stage
 from tomrt.rl.state_fields import mapping, number, text, whole
 from tomrt.rl.statistical_guard import StatisticalGuard
@@ -26,7 +26,6 @@ __all__ = ["Change", "Group", "Guard", "Outcome", "Stage"]
 _SCHEMA = 1
 _OWN_NAMES = ("statistics", "technical", "probation")
 _IN_USE = (Stage.CANARY, Stage.ACTIVE)
-_LEAST_FOR_KNOWN = 0.1
 _ROUNDING = 1e-9
 
 
@@ -60,10 +59,10 @@ class Guard:
     def __init__(self, rules: DeploymentRules, stages: Mapping[str, Stage]) -> None:
         if rules.base not in stages:
             raise LearningError(f"deployment: the base variant {rules.base!r} is not among the variants")
-        if rules.new_share + rules.uncertain_share > 1.0 - _LEAST_FOR_KNOWN:
+        if rules.new_share + rules.uncertain_share > MOST_FOR_UNKNOWN:
             raise LearningError(
                 f"deployment: new_share {rules.new_share:g} and uncertain_share {rules.uncertain_share:g} leave less "
-                f"than {_LEAST_FOR_KNOWN:.0%} of the calls for known variants"
+                f"than {1.0 - MOST_FOR_UNKNOWN:.0%} of the calls for known variants"
             )
         self.version = 0
         self._rules = rules

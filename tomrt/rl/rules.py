@@ -7,7 +7,10 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-__all__ = ["BanditRules", "DeploymentRules"]
+__all__ = ["MOST_FOR_UNKNOWN", "BanditRules", "DeploymentRules"]
+
+MOST_FOR_UNKNOWN = 0.9
+"""Share of the calls that canaries and variants about which little is known may have together."""
 
 
 def _between(default: float, low: float, high: float) -> Any:

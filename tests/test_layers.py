@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "engines": GROUND | {"engines", "audio", "wire", "dialogue"},
     "gateway": GROUND | {"gateway", "audio", "wire", "security", "observe"},
     "caller": GROUND | {"caller", "audio", "wire", "engines", "security"},
-    "simulation": GROUND | {"simulation", "audio", "turns", "dialogue", "call", "engines"},
+    "simulation": GROUND | {"simulation", "audio", "turns", "dialogue", "call", "engines", "learning", "rl"},
     "banner": GROUND | {"engines"},
     "listeners": GROUND | {"gateway"},
     "learning": GROUND | {"learning", "rl"},

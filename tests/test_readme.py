@@ -6,14 +6,21 @@ from pathlib import Path
 import pytest
 from attrs import fields
 
-from tomrt import token_command
+from tomrt import learning_command, token_command
 from tomrt.__main__ import _call_parser, _serve_parser, _sim_parser
 from tomrt.doctor import command as doctor_command
 from tomrt.settings import sections
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PARSERS = (_serve_parser(), _call_parser(), _sim_parser(), doctor_command.parser(), token_command.parser())
+PARSERS = (
+    _serve_parser(),
+    _call_parser(),
+    _sim_parser(),
+    doctor_command.parser(),
+    token_command.parser(),
+    *learning_command.parsers(),
+)
 OPTIONS = {option for parser in PARSERS for option in parser._option_string_actions}
 KEYS = {f"{name}.{each.name}" for name, section in sections() for each in fields(section)}
 

@@ -1,4 +1,4 @@
-"""The command line: ``python -m tomrt`` serves; ``call``, ``doctor``, ``token`` and ``sim`` are what else it does.
+"""The command line: ``python -m tomrt`` serves; ``call``, ``doctor``, ``rl``, ``token`` and ``sim`` are what else it does.
 
 What a command needs is imported when it runs, so that help and mistakes are told at once.
 """
@@ -28,6 +28,7 @@ commands:
   serve                        start the service (the default)
   call                         place a call to it, as a switch does; see: python -m tomrt call --help
   doctor freeswitch            check a FreeSWITCH and the way to it; see: python -m tomrt doctor --help
+  rl                           what calls have taught; see: python -m tomrt rl --help
   token                        print a token that lets calls in; see: python -m tomrt token --help
   sim                          simulate calls in which things go wrong; see: python -m tomrt sim --help
 
@@ -77,6 +78,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from tomrt.doctor import command  # noqa: PLC0415 - no other command needs it
 
             return command.run(arguments[1:])
+        if arguments[:1] == ["rl"]:
+            from tomrt import learning_command  # noqa: PLC0415 - no other command needs it
+
+            return learning_command.run(arguments[1:])
         if arguments[:1] == ["token"]:
             from tomrt import token_command  # noqa: PLC0415 - no other command needs it
 
@@ -120,7 +125,7 @@ def _serve_parser() -> argparse.ArgumentParser:
         prog="tomrt",
         usage=(
             "python -m tomrt [serve] [--config FILE] [--check] [--explain-settings] [--json] [--version]\n"
-            "       python -m tomrt call ... | doctor ... | token ... | sim ..."
+            "       python -m tomrt call ... | doctor ... | rl ... | token ... | sim ..."
         ),
         description="Answer telephone calls on this machine.",
         epilog=SERVE_EXAMPLES,

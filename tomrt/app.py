@@ -26,6 +26,7 @@ from tomrt.call.tooling import NoTools
 from tomrt.dialogue.lexicon import load as load_lexicon
 from tomrt.dialogue.prompts import Prompts
 from tomrt.engines.assembly import Engines, open_engines
+from tomrt.events import Style
 from tomrt.gateway.admission import Admission
 from tomrt.gateway.call_door import CallDoor
 from tomrt.gateway.call_tools import CallTools
@@ -38,6 +39,9 @@ from tomrt.gateway.rtp import RtpDoor
 from tomrt.gateway.spoken_files import SpokenFiles
 from tomrt.gateway.switch_calls import SwitchCalls
 from tomrt.gateway.transfer_targets import read_targets
+from tomrt.happenings import LearningFailed
+from tomrt.learning.keeper import Keeper
+from tomrt.learning.opening import open_learning
 from tomrt.listeners import Listeners, open_listeners
 from tomrt.observe.actions import ActionFile
 from tomrt.observe.logs import CallLog, call_id, set_up
@@ -88,6 +92,7 @@ async def serve(settings: Settings, announce: Callable[[Service], None]) -> int:
         try:
             await trio.to_thread.run_sync(warm_up, settings)
             service = Service(settings, engines, listeners)
+            await service.open_learning()
             gc.collect()
             gc.freeze()
             gc.set_threshold(*GARBAGE)
@@ -122,7 +127,7 @@ class Service:
     admission: Admission = field(init=False)
     _actions: ActionFile | None = field(init=False)
     _tap: Tap = field(init=False)
-    _prompts: Prompts = field(init=False)
+    _learning: Keeper | None = field(default=None, init=False)
     _switch_calls: SwitchCalls = field(init=False)
     _inbound: FreeswitchInbound | None = field(init=False)
     _rtp: RtpDoor | None = field(init=False)
@@ -136,9 +141,26 @@ class Service:
         key = self.settings.log.caller_key.reveal() or secrets.token_hex()
         taps: list[Tap] = [self.metrics, CallLog(key), *([self._actions] if self._actions else [])]
         self._tap = Taps(taps)
-        prompts = self.engines.script.prompts
-        self._prompts = prompts if dialogue.consent else evolve(prompts, notice="")
         self._open_switch()
+
+    async def open_learning(self) -> None:
+        """Open what calls teach, where the settings name a folder for it; without it all calls have the base variant.
+
+        Raises:
+            SettingsError: the variants are wrong.
+        """
+        learning = self.settings.learning
+        if not learning.folder:
+            return
+        language, observers = self.engines.script.language, self._tap
+        self._learning = await trio.to_thread.run_sync(open_learning, learning, language, observers)
+        if self._learning is None:
+            observers.put(LearningFailed(call_id="", at=trio.current_time(), where="open"))
+            return
+        self._tap = Taps([observers, self._learning.router])
+        for style in self._learning.router.styles.values():
+            for fault in self.engines.faults_of(style):
+                log.warning("variant %s: %s", style.name, fault)
 
     def _open_switch(self) -> None:
         """Make what has FreeSWITCH's and RTP calls.
@@ -175,6 +197,8 @@ class Service:
         async with trio.open_nursery() as nursery:
             if self._actions is not None:
                 nursery.start_soon(self._actions.run)
+            if self._learning is not None:
+                nursery.start_soon(self._learning.run)
             async with trio.open_nursery() as doors:
                 await self._open_doors(doors)
                 with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
@@ -183,6 +207,8 @@ class Service:
                 doors.cancel_scope.cancel()
             if self._actions is not None:
                 self._actions.finish()
+            if self._learning is not None:
+                self._learning.finish()
         return 1 if self._forced else 0
 
     def ready(self) -> str | None:
@@ -202,7 +228,8 @@ class Service:
             inbound=(freeswitch.inbound_host, freeswitch.inbound_port) if freeswitch.inbound_host else None,
             rtp=rtp.rtp.getsockname()[:2] if rtp is not None else None,
             tokens=bool(self.settings.auth.secret),
-            notice=bool(self._prompts.notice),
+            notice=bool(self._prompts(Style()).notice),
+            learning=self.settings.learning.folder if self._learning is not None else "",
             actions_file=self.settings.dialogue.actions_file,
         )
 
@@ -249,14 +276,28 @@ class Service:
                 await files.remove()
 
     async def _have_call(self, transport: Transport, tools: Tools) -> None:
-        await CallSession(
-            transport=transport,
-            session=self.engines.session,
-            prompts=self._prompts,
-            settings=self.settings,
-            tap=self._tap,
-            tools=tools,
-        ).run()
+        style = Style() if self._learning is None else self._learning.router.choose(transport.info)
+        try:
+            await CallSession(
+                transport=transport,
+                session=self.engines.session_for(style),
+                prompts=self._prompts(style),
+                settings=self._settings(style),
+                tap=self._tap,
+                tools=tools,
+            ).run()
+        finally:
+            if self._learning is not None:
+                self._learning.router.forget(transport.info.call_id)
+
+    def _prompts(self, style: Style) -> Prompts:
+        prompts = self.engines.prompts_for(style)
+        return prompts if self.settings.dialogue.consent else evolve(prompts, notice="")
+
+    def _settings(self, style: Style) -> Settings:
+        if not style.sensitivity:
+            return self.settings
+        return evolve(self.settings, turns=evolve(self.settings.turns, barge_in_sensitivity=style.sensitivity))
 
     async def _obey(self, signals: AsyncIterator[int]) -> None:
         """Wait for the first signal, then for the calls under way, the limit, or a second signal."""

@@ -32,6 +32,7 @@ class Banner:
         tokens: Whether calls need a token.
         notice: Whether callers hear a notice first.
         actions_file: Where actions are kept; ``""`` for nowhere.
+        learning: Where what calls teach is kept; ``""`` for nowhere.
     """
 
     version: str
@@ -45,6 +46,7 @@ class Banner:
     tokens: bool
     notice: bool
     actions_file: str
+    learning: str = ""
 
     def show(self, *, as_json: bool) -> str:
         """Return the banner for a person, or as one JSON line."""
@@ -55,6 +57,7 @@ class Banner:
         off = [] if self.tokens else ["tokens (auth.secret is not set; only this machine can call)"]
         off += [] if self.notice else ["notice before the greeting (dialogue.consent)"]
         off += [] if self.actions_file else ["keeping of actions (dialogue.actions_file)"]
+        off += [] if self.learning else ["learning (learning.folder)"]
         return [*off, "recording", "connections to other machines"]
 
     def _facts(self) -> dict[str, object]:
@@ -67,6 +70,7 @@ class Banner:
             "outbound": in_url(self.outbound) if self.outbound else None,
             "inbound": in_url(self.inbound) if self.inbound else None,
             "rtp": in_url(self.rtp) if self.rtp else None,
+            "learning": self.learning or None,
             "off": self._off,
         }
 
@@ -81,6 +85,7 @@ class Banner:
             *_entry("media", media),
             *self._switch(),
             *_entry("http", f"{http}/healthz  /readyz  /metrics"),
+            *(_entry("learns", f"ways of talking, in {self.learning}") if self.learning else []),
             *_entry("off", ", ".join(self._off)),
             "",
             "Place a call from another terminal:",

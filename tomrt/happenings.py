@@ -320,7 +320,7 @@ class FeedbackTaken(Happened):
         variant: Its way of talking.
         profile: What kind of assistant it was.
         reward: -1 to 1.
-        rating: What the caller gave, 1 to 5; ``None`` for none.
+        rating: What the caller gave, 1 to 5; ``None`` for none, or none that is new.
         late: It adds to what was learned from the call before.
     """
 
@@ -339,12 +339,14 @@ class PolicyChanged(Happened):
         active: Variants that calls may have.
         blacklisted: Variants that no call has any more.
         exploration: Probability that the next call does not have the variant that is best as far as is known, 0 to 1.
-        success: For each variant, the share of its calls so far whose reward was above 0.
+        rewards: For each variant that had calls, their mean reward.
+        success: For each of them, the share of its calls so far whose reward was above 0.
     """
 
     active: int
     blacklisted: int
     exploration: float
+    rewards: tuple[tuple[str, float], ...]
     success: tuple[tuple[str, float], ...]
 
 

@@ -90,7 +90,7 @@ def test_scenarios_vary_and_repeat():
 
 def test_names_are_unique_and_explained():
     """Invariants and situations each have a name of their own, and every invariant says what it means."""
-    assert len(RULES) == 4
+    assert len(RULES) == 5
     names = [(each.number, each.name) for each in INVARIANTS]
     assert len(set(names)) == len(names)
     assert all(each.check.__doc__ for each in INVARIANTS)

@@ -18,6 +18,7 @@ from tomrt.happenings import (
     BargeInJudged,
     CallEnded,
     CallStarted,
+    FeedbackTaken,
     Happening,
     LineMeasured,
     ReplyAudible,
@@ -25,6 +26,7 @@ from tomrt.happenings import (
     ReplyOutcome,
     ToolEnded,
     Understood,
+    VariantChosen,
 )
 from tomrt.security.privacy import pseudonym
 
@@ -124,6 +126,13 @@ class CallLog:
                 if not happening.text:
                     log.info("turn %d not understood", happening.turn)
                 log.debug("turn %d text=%r rejected=%r", happening.turn, happening.text, happening.rejected)
+            case VariantChosen():
+                log.info(
+                    "variant %s group=%s propensity=%.4f",
+                    happening.variant, happening.group, happening.propensity,
+                )  # fmt: skip
+            case FeedbackTaken():
+                log.info("variant %s earned %+.3f rating=%s", happening.variant, happening.reward, happening.rating)
             case ActionRequested():
                 log.info("action %s", happening.action.name)
                 log.debug("action %s", happening.action)

@@ -23,6 +23,7 @@ from tomrt.happenings import (
     TurnWithdrawn,
     Understood,
 )
+from tomrt.observe.learning_metrics import LearningMetrics
 
 __all__ = ["Metrics"]
 
@@ -39,6 +40,7 @@ class Metrics:
 
     version: str
     registry: CollectorRegistry = field(factory=CollectorRegistry, init=False)
+    learning: LearningMetrics = field(init=False)
     _calls: Gauge = field(init=False)
     _ended: Counter = field(init=False)
     _seconds: Histogram = field(init=False)
@@ -62,6 +64,7 @@ class Metrics:
     def __attrs_post_init__(self) -> None:
         registry = self.registry
         Info("tomrt_build", "Version of the service.", registry=registry).info({"version": self.version})
+        self.learning = LearningMetrics(registry)
         self._calls = Gauge("tomrt_calls", "Calls under way.", registry=registry)
         self._ended = Counter("tomrt_calls_ended", "Calls ended, by reason.", ["reason"], registry=registry)
         self._seconds = Histogram(
@@ -123,6 +126,7 @@ class Metrics:
         self._count_call(happening)
         self._count_turn(happening)
         self._count_reply(happening)
+        self.learning.put(happening)
 
     def _count_call(self, happening: Happening) -> None:
         match happening:

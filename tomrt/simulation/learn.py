@@ -59,6 +59,7 @@ def _reply_yielded(seen: Seen, at: float, what: Any) -> None:
 
 def _judged(seen: Seen, at: float, what: Any) -> None:
     seen.replies[what.reply].judged_at = at
+    seen.interruptions += what.interruption
 
 
 def _reply_resumed(seen: Seen, at: float, what: Any) -> None:
@@ -120,6 +121,10 @@ def _tool_ended(seen: Seen, _: float, what: Any) -> None:
     seen.tool_ends += 1
 
 
+def _signalled(seen: Seen, at: float, what: Any) -> None:
+    seen.noticed.append((what.signal, at))
+
+
 def _call_ended(seen: Seen, at: float, what: Any) -> None:
     seen.ended, seen.ended_at = what, at
 
@@ -139,6 +144,7 @@ _HAPPENED = {
     "StateChanged": _state,
     "ToolStarted": _tool_started,
     "ToolEnded": _tool_ended,
+    "Signalled": _signalled,
     "CallEnded": _call_ended,
 }
 

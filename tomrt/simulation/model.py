@@ -9,7 +9,7 @@ import trio.abc
 from attrs import define, field
 
 from tomrt.errors import EngineError
-from tomrt.events import Action, Message
+from tomrt.events import Action, Message, Signal
 from tomrt.ports import ToolUse
 from tomrt.simulation.dice import Dice
 from tomrt.simulation.faults import Faults
@@ -31,6 +31,7 @@ class SimulatedModel:
         record: Takes down each request.
         faults: What goes wrong.
         dice: What it answers.
+        noticing: What it notices.
         heal_at: From then on the answer is one plain sentence.
         crashes: Whether it raises what no engine may raise.
     """
@@ -38,6 +39,7 @@ class SimulatedModel:
     record: Record
     faults: Faults
     dice: Dice
+    noticing: Dice
     heal_at: float
     crashes: bool = False
     asked: int = field(default=0, init=False)
@@ -47,7 +49,9 @@ class SimulatedModel:
         """Expect nothing in particular."""
         return None
 
-    async def answer(self, history: Sequence[Message], out: trio.abc.SendChannel[str | Action], tools: ToolUse) -> None:
+    async def answer(
+        self, history: Sequence[Message], out: trio.abc.SendChannel[str | Action | Signal], tools: ToolUse
+    ) -> None:
         """Answer *history*."""
         self.asked += 1
         number = self.asked
@@ -61,7 +65,7 @@ class SimulatedModel:
             await linger(self.faults, "llm.lingers")
             self.record.note("llm.done", number=number)
 
-    async def _answer(self, out: trio.abc.SendChannel[str | Action], tools: ToolUse) -> None:
+    async def _answer(self, out: trio.abc.SendChannel[str | Action | Signal], tools: ToolUse) -> None:
         faults, dice = self.faults, self.dice
         await trio.sleep(dice.between(0.02, 0.3))
         if self.crashes:
@@ -82,7 +86,13 @@ class SimulatedModel:
                 raise EngineError("the model broke off")
             if faults.strikes("llm.hangs_midway"):
                 await trio.sleep_forever()
+        await self._notice(out)
         await self._ask_for_actions(out)
+
+    async def _notice(self, out: trio.abc.SendChannel[str | Action | Signal]) -> None:
+        for signal in Signal:
+            if self.noticing.chance(0.15):
+                await out.send(signal)
 
     async def _use_tools(self, tools: ToolUse) -> None:
         if trio.current_time() >= self.heal_at:
@@ -112,7 +122,7 @@ class SimulatedModel:
             return [text[at : at + 2] for at in range(0, len(text), 2)]
         return [piece + " " for piece in text.split(". ")]
 
-    async def _ask_for_actions(self, out: trio.abc.SendChannel[str | Action]) -> None:
+    async def _ask_for_actions(self, out: trio.abc.SendChannel[str | Action | Signal]) -> None:
         if self.faults.strikes("llm.actions"):
             for _ in range(MANY_ACTIONS):
                 await out.send(Action("take_note", (("text", "x"),)))

@@ -127,6 +127,10 @@ class Seen:
     hung_up: int = 0
     returned_at: float | None = None
     happenings: list[tuple[str, float]] = field(factory=list)
+    interruptions: int = 0
+    """How often what was said over the assistant was judged to be one."""
+    noticed: list[tuple[Any, float]] = field(factory=list)
+    """The dialogue's signals."""
     told: int = 0
     faults: set[str] = field(factory=set)
     onset_at: float = NEVER

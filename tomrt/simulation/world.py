@@ -14,7 +14,7 @@ from attrs import define, field
 from tomrt.call.session import CallSession
 from tomrt.engines.cascade import Cascade
 from tomrt.events import CallInfo, Dialect
-from tomrt.simulation import invariants_caller, invariants_ledger, invariants_life, invariants_turn
+from tomrt.simulation import invariants_caller, invariants_learning, invariants_ledger, invariants_life, invariants_turn
 from tomrt.simulation.caller import Caller
 from tomrt.simulation.dice import Dice
 from tomrt.simulation.far_end import FarEnd
@@ -29,6 +29,7 @@ from tomrt.simulation.schedule import CALL, by_seed
 from tomrt.simulation.seen import Seen
 from tomrt.simulation.situation import Witness
 from tomrt.simulation.tape import Tape
+from tomrt.simulation.teaching import CALLER, Teaching
 from tomrt.simulation.toolbox import SimulatedTools
 from tomrt.simulation.voice import SimulatedVoice
 from tomrt.simulation.watched import WatchedSession
@@ -37,7 +38,7 @@ __all__ = ["LONGEST_S", "World", "run", "run_together"]
 
 LONGEST_S = 90.0
 """A simulated call that has not ended by then never will."""
-RULES = (invariants_turn, invariants_ledger, invariants_life, invariants_caller)
+RULES = (invariants_turn, invariants_ledger, invariants_life, invariants_caller, invariants_learning)
 
 
 @define(eq=False)
@@ -56,6 +57,7 @@ class World:
     witness: Witness = field(init=False)
     record: Record = field(init=False)
     scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    _teaching: Teaching = field(init=False)
     _parts: tuple[WatchedSession, SimulatedRecogniser, SimulatedModel, SimulatedVoice, SimulatedTools] = field(
         init=False
     )
@@ -89,6 +91,7 @@ class World:
             delivered=line.delivered,
             overrun=self.scope.cancelled_caught and self.seen.now >= LONGEST_S,
             left=self._left(),
+            kept=tuple(self._teaching.router.waiting),
         )
         del _RECORDS[self.scenario.seed]
 
@@ -97,7 +100,9 @@ class World:
         faults = Faults(scenario.seed, scenario.faults, scenario.heal_at, record)
         tape = Tape()
         far_end = FarEnd(scenario.rate_hz, scenario.egress.start_delay_s)
-        info = CallInfo(call_id="sim", dialect=Dialect.PLAIN, rate_hz=scenario.rate_hz)
+        info = CallInfo(call_id="sim", dialect=Dialect.PLAIN, rate_hz=scenario.rate_hz, caller=CALLER)
+        self._teaching = Teaching.of(record, scenario.seed)
+        self._teaching.router.choose(info)
         line = SimulatedLine(
             info=info,
             egress=scenario.egress,
@@ -108,7 +113,9 @@ class World:
             is_held=self.seen.newly_held,
         )
         stt = SimulatedRecogniser(record, faults, self._dice("stt"), scenario.sure_of_words)
-        llm = SimulatedModel(record, faults, self._dice("llm"), scenario.heal_at, crashes=self.crashes)
+        llm = SimulatedModel(
+            record, faults, self._dice("llm"), self._dice("signals"), scenario.heal_at, crashes=self.crashes
+        )
         tts = SimulatedVoice(record, faults, self._dice("tts"), tape, scenario.voice_hz, scenario.word_s)
         tools = SimulatedTools(record, faults, self._dice("tools"))
         watched = WatchedSession(Cascade(stt, llm, tts), record)
@@ -119,7 +126,7 @@ class World:
             tools=tools,
             prompts=scenario.prompts,
             settings=scenario.settings,
-            tap=record,
+            tap=self._teaching,
         )
         caller = Caller(scenario, far_end, record, self.seen.is_moment)
         line.connect(caller.events())

@@ -1,0 +1,197 @@
+"""Keeps decisions and outcomes, and learns what is kept: one task, with one thread for all that waits for the disk.
+
+Only what is kept is learned, in the order in which it was kept. So what another process adds is learned like a call's
+own outcome, and a restart that reads it all again comes to the same policy.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+import trio
+from attrs import define, field
+
+from tomrt.happenings import FeedbackTaken, PolicyChanged
+from tomrt.learning.archive import Archive, Rule, Turned
+from tomrt.learning.router import Router
+from tomrt.rl.dialogue_policy import DialoguePolicy, Trouble
+from tomrt.rl.errors import LearningError
+from tomrt.rl.guard import Change
+from tomrt.rl.stage import Stage
+from tomrt.rl.store import Learnt, Override
+
+__all__ = ["Keeper"]
+
+log = logging.getLogger("tomrt.learning")
+
+T = TypeVar("T")
+
+BATCH = 64
+"""Kept in one go."""
+TICK_S = 1.0
+"""So often it is looked what other processes have written, and a changed policy is saved."""
+TIDY_S = 3_600.0
+
+
+@define(eq=False, kw_only=True)
+class Keeper:
+    """The task behind a router.
+
+    Args:
+        router: Chooses and observes.
+        archive: Keeps.
+        seq: Outcomes up to this one are learned.
+        override_seq: Stages set by hand up to this one are set.
+    """
+
+    router: Router
+    archive: Archive
+    seq: int = 0
+    override_seq: int = 0
+    _wake: trio.Event = field(factory=trio.Event, init=False)
+    _finishing: bool = field(default=False, init=False)
+    _unsaved: bool = field(default=True, init=False)
+    _fault: str = field(default="", init=False)
+    _one_thread: trio.CapacityLimiter = field(factory=lambda: trio.CapacityLimiter(1), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.router.wake = self._rouse
+
+    def _rouse(self) -> None:
+        self._wake.set()
+
+    @property
+    def policy(self) -> DialoguePolicy:
+        """What is learned."""
+        return self.router.policy
+
+    async def run(self) -> None:
+        """Keep and learn until :meth:`finish` was called and all is kept, or cannot be."""
+        self._tell_policy()
+        tidy_at = trio.current_time()
+        while True:
+            going_well = await self._turn()
+            if trio.current_time() >= tidy_at:
+                tidy_at = trio.current_time() + TIDY_S
+                await self._in_thread("tidy", partial(self.archive.tidy, self.router.clock()))
+            if self._unsaved:
+                self._unsaved = not await self._save()
+            if self._finishing and not (self.router.waiting and going_well):
+                break
+            with trio.move_on_after(TICK_S):
+                await (trio.sleep_forever() if not going_well else self._wake.wait())
+            self._wake = trio.Event()
+        if self.router.waiting:
+            self.router.lost += len(self.router.waiting)
+            log.error("%d decisions and outcomes could not be kept: %s", len(self.router.waiting), self._fault)
+        await self._in_thread("close", self.archive.close)
+
+    def finish(self) -> None:
+        """No call comes any more; :meth:`run` returns when the rest is kept."""
+        self._finishing = True
+        self._wake.set()
+
+    async def _turn(self) -> bool:
+        """Keep what waits, and learn what is new; return whether the disk takes it."""
+        jobs = [self.router.waiting.popleft() for _ in range(min(BATCH, len(self.router.waiting)))]
+        work = partial(self.archive.turn, jobs, seq=self.seq, override_seq=self.override_seq, now=self.router.clock())
+        turned = await self._in_thread("store", work) or Turned(written=0, fault="a fault of our own")
+        self.router.waiting.extendleft(reversed(jobs[turned.written :]))
+        if turned.refused:
+            self.router.lost += turned.refused
+            self.router.failed("refused")
+        if turned.fault and turned.fault != self._fault:
+            self.router.failed("store")
+            log.error("what calls teach cannot be kept for now: %s", turned.fault)
+        self._fault = turned.fault
+        await self._learn(turned)
+        if self.router.waiting:
+            self._wake.set()
+        return not turned.fault
+
+    async def _learn(self, turned: Turned) -> None:
+        now = self.router.clock()
+        changes, self.router.changes = self.router.changes, []
+        moved = bool(changes)
+        for learnt in turned.learnt:
+            self.seq = learnt.seq
+            changes += self._guarded("learn", partial(self._learn_one, learnt, now)) or ()
+        for override in turned.overrides:
+            self.override_seq = override.seq
+            changes += self._guarded("override", partial(self._set_stage, override, now)) or ()
+        for change in changes:
+            log.warning(
+                "variant %s is %s, was %s: %s", change.variant, change.after.value, change.before.value, change.why
+            )
+            if change.by == "technical":
+                self.router.keep(Rule(change))
+        if changes:
+            await self._in_thread("audit", partial(self.archive.note, changes))
+        if moved or turned.learnt or turned.overrides:
+            self._unsaved = True
+            self._tell_policy()
+
+    def _learn_one(self, learnt: Learnt, now: float) -> Sequence[Change]:
+        trouble = self.router.trouble.pop(learnt.decision.id, Trouble())
+        learned = self.policy.learn(learnt.decision, learnt.signals, at=now, before=learnt.before, trouble=trouble)
+        told = learnt.before is not None and learnt.before.user_rating is not None
+        self.router.say(
+            FeedbackTaken,
+            variant=learnt.decision.arm,
+            profile=self.router.profile,
+            reward=learned.reward.value,
+            rating=None if told else learnt.signals.user_rating,
+            late=learnt.before is not None,
+        )
+        return learned.changes
+
+    def _set_stage(self, override: Override, now: float) -> Sequence[Change]:
+        """Set a stage by hand; an order for a variant that is not known yet is obeyed once it is, after a restart."""
+        try:
+            stage = Stage(override.stage)
+            return self.policy.guard.set_stage(override.variant, stage, at=now, by=override.by, why=override.why)
+        except (LearningError, ValueError) as error:
+            log.warning("a stage set by hand is not obeyed: %s", error)
+            return ()
+
+    async def _save(self) -> bool:
+        save = partial(self.archive.save, self.policy.to_dict(), seq=self.seq, override_seq=self.override_seq)
+        return await self._in_thread("save", save) is not None
+
+    # --- boundaries --------------------------------------------------------------------------------------------------
+
+    async def _in_thread(self, where: str, work: Callable[[], T]) -> T | None:
+        """Have *work* done in the one thread; ``None`` where it failed."""
+        try:
+            return await trio.to_thread.run_sync(work, limiter=self._one_thread)
+        except Exception:
+            self._broke(where)
+            return None
+
+    def _guarded(self, where: str, work: Callable[[], T]) -> T | None:
+        """Do *work*; ``None`` where it failed, which is a fault of ours that no call may notice."""
+        try:
+            return work()
+        except Exception:
+            self._broke(where)
+            return None
+
+    def _broke(self, where: str) -> None:
+        log.exception("learning failed: %s", where)
+        self.router.failed(where)
+
+    # --- telling -----------------------------------------------------------------------------------------------------
+
+    def _tell_policy(self) -> None:
+        stages = [self.policy.guard.stage(name) for name in self.policy.catalogue.variants]
+        self.router.say(
+            PolicyChanged,
+            active=sum(stage in {Stage.ACTIVE, Stage.CANARY} for stage in stages),
+            blacklisted=sum(stage is Stage.BLACKLISTED for stage in stages),
+            exploration=self.policy.exploration if self.router.explore else 0.0,
+            rewards=self.policy.mean_rewards(),
+            success=self.policy.success_rates(),
+        )

@@ -1,0 +1,218 @@
+"""Opens learning as the settings ask for it: the variants, the folder, and the policy as it was."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Container, Mapping
+from pathlib import Path
+
+import numpy as np
+from attrs import frozen
+
+from tomrt.errors import SettingsError
+from tomrt.events import Style
+from tomrt.learning.archive import Archive
+from tomrt.learning.keeper import Keeper
+from tomrt.learning.router import Router
+from tomrt.ports import Tap
+from tomrt.rl.audit import AuditLog
+from tomrt.rl.dialogue_policy import DialoguePolicy, open_policy
+from tomrt.rl.errors import InvalidState, InvalidVariants, LearningError
+from tomrt.rl.feedback import PROFILES
+from tomrt.rl.key_ring import KeyRing
+from tomrt.rl.stage import Stage
+from tomrt.rl.state_file import StateFile
+from tomrt.rl.store import FeedbackStore
+from tomrt.rl.variants import Catalogue, load
+from tomrt.settings import Learning as Settings
+
+__all__ = ["FILES", "Files", "open_learning", "read_catalogue", "styles_of"]
+
+log = logging.getLogger("tomrt.learning")
+
+DAY_S = 86_400.0
+
+
+@frozen
+class Files:
+    """The names of what is in the folder of what calls teach."""
+
+    feedback: str = "feedback.db"
+    keys: str = "keys.json"
+    policy: str = "policy.json"
+    audit: str = "audit.jsonl"
+    candidates: str = "candidates.toml"
+
+
+FILES = Files()
+
+
+def read_catalogue(settings: Settings) -> Catalogue:
+    """Read the variants, with the candidates that training has added.
+
+    Candidates that do not fit the variants any more are left out, with a line in the log.
+
+    Raises:
+        SettingsError: with every fault of the file of variants.
+    """
+    own = Path(settings.variants) if settings.variants else None
+    candidates = Path(settings.folder) / FILES.candidates
+    try:
+        catalogue = load(own)
+        if not candidates.exists():
+            return catalogue
+    except InvalidVariants as error:
+        raise SettingsError(*(f"learning.variants: {fault}" for fault in error.faults)) from error
+    try:
+        return load(own, candidates=candidates)
+    except InvalidVariants as error:
+        log.warning("candidates are left out: %s", error)
+        return catalogue
+
+
+def styles_of(catalogue: Catalogue, language: str) -> Mapping[str, Style]:
+    """Return the style of each variant in *language*, a BCP 47 tag."""
+    language = language.partition("-")[0].lower()
+    styles = {}
+    for name in catalogue.variants:
+        wording = catalogue.wording(name, language)
+        styles[name] = Style(
+            name=name,
+            greeting=wording.greeting,
+            closing_question=wording.closing_question,
+            closing_again=wording.closing_again,
+            acknowledge=wording.acknowledge,
+            length="short" if wording.length == "short" else "normal",
+            inquiry="guided" if wording.inquiry == "guided" else "open",
+            sensitivity=wording.sensitivity,
+            escalate_after=wording.escalate_after,
+            instructions=wording.instructions,
+        )
+    return styles
+
+
+def open_learning(
+    settings: Settings,
+    language: str,
+    tap: Tap,
+    *,
+    rng: np.random.Generator | None = None,
+    clock: Callable[[], float] | None = None,
+) -> Keeper | None:
+    """Open what calls teach.
+
+    Args:
+        settings: What to do; ``folder`` is not empty.
+        language: Of the dialogue, a BCP 47 tag.
+        tap: Takes what happens in learning.
+        rng: Where all randomness comes from; ``None`` takes it from the system.
+        clock: Gives the time in seconds since 1970; ``None`` takes the system's at the start, and counts on from there.
+
+    Returns:
+        ``None``, with a line in the log, where the folder cannot be used now: calls are answered all the same.
+
+    Raises:
+        SettingsError: the variants are wrong, or there is no such profile.
+    """
+    catalogue = read_catalogue(settings)
+    profiles = catalogue.profiles or PROFILES
+    if settings.profile.strip() not in profiles:
+        raise SettingsError(f"learning.profile: must be one of {', '.join(profiles)}, not {settings.profile!r}")
+    clock = clock or _steady_clock()
+    rng = rng or np.random.default_rng()
+    try:
+        return _open(settings, catalogue, styles_of(catalogue, language), tap, rng, clock)
+    except (LearningError, OSError) as error:
+        log.error("nothing is learned: %s; all calls have the base variant", error)
+        return None
+
+
+def _open(  # noqa: PLR0917 - each of them once
+    settings: Settings,
+    catalogue: Catalogue,
+    styles: Mapping[str, Style],
+    tap: Tap,
+    rng: np.random.Generator,
+    clock: Callable[[], float],
+) -> Keeper:
+    folder = Path(settings.folder)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    state = StateFile(folder / FILES.policy)
+    state.lock()
+    keys = KeyRing.open(folder / FILES.keys, clock(), rotate_days=settings.key_days, keep_days=settings.keep_days)
+    store = FeedbackStore.open(folder / FILES.feedback, keys, profiles=catalogue.profiles or PROFILES)
+    policy, seq, override_seq = _policy(catalogue, state, store, rng, clock())
+    router = Router(
+        policy=policy,
+        styles=styles,
+        tap=tap,
+        agent=settings.agent.strip(),
+        profile=settings.profile.strip(),
+        explore=settings.explore,
+        clock=clock,
+        keys=keys,
+    )
+    return Keeper(
+        router=router,
+        archive=Archive(store, state, AuditLog(folder / FILES.audit), keys, settings.keep_days * DAY_S),
+        seq=seq,
+        override_seq=override_seq,
+    )
+
+
+def _policy(
+    catalogue: Catalogue, file: StateFile, store: FeedbackStore, rng: np.random.Generator, at: float
+) -> tuple[DialoguePolicy, int, int]:
+    """Return the policy as it was saved, with all that was kept since, and how far that is."""
+    saved = file.load()
+    seq, override_seq = 0, 0
+    known: Container[str] = ()
+    policy = None
+    if saved is not None:
+        try:
+            policy = open_policy(catalogue, rng, state=_mapping(saved, "policy"), at=at)
+            seq, override_seq = _number(saved, "seq"), _number(saved, "override_seq")
+            known = _mapping(_mapping(_mapping(saved, "policy"), "made_for"), "slots")
+        except InvalidState as error:
+            log.warning("%s: learning again from all outcomes that are kept", error)
+    if policy is None:
+        policy, seq, override_seq = open_policy(catalogue, rng, at=at), 0, 0
+    store.number_after(seq)
+    for learnt in store.after(seq):
+        policy.learn(learnt.decision, learnt.signals, at=at, before=learnt.before)
+        seq = learnt.seq
+    return policy, seq, _set_by_hand(policy, store, override_seq, known, at)
+
+
+def _set_by_hand(policy: DialoguePolicy, store: FeedbackStore, seq: int, known: Container[str], at: float) -> int:
+    """Set the stages that were set by hand after *seq*, and those of variants that were not *known* then."""
+    for override in store.overrides_after(0):
+        if override.seq > seq or override.variant not in known:
+            try:
+                stage = Stage(override.stage)
+                policy.guard.set_stage(override.variant, stage, at=at, by=override.by, why=override.why)
+            except (LearningError, ValueError) as error:
+                log.warning("a stage set by hand is not obeyed: %s", error)
+        seq = max(seq, override.seq)
+    return seq
+
+
+def _mapping(data: Mapping[str, object], name: str) -> Mapping[str, object]:
+    part = data.get(name)
+    if not isinstance(part, Mapping):
+        raise InvalidState(f"the saved state has no {name}")
+    return part
+
+
+def _number(data: Mapping[str, object], name: str) -> int:
+    number = data.get(name)
+    if not isinstance(number, int):
+        raise InvalidState(f"the saved state has no {name}")
+    return number
+
+
+def _steady_clock() -> Callable[[], float]:
+    """Return a clock that shows the system's time of now, and is not moved by whoever sets that."""
+    offset = time.time() - time.monotonic()
+    return lambda: offset + time.monotonic()

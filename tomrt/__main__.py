@@ -1,4 +1,4 @@
-"""The command line: ``python -m tomrt`` serves; ``call``, ``doctor``, ``rl``, ``token`` and ``sim`` are what else it does.
+"""The command line: ``python -m tomrt`` serves; ``call``, ``doctor``, ``rl``, ``token``, ``sim`` are what else it does.
 
 What a command needs is imported when it runs, so that help and mistakes are told at once.
 """

@@ -278,7 +278,7 @@ async def test_a_call_that_never_began_is_forgotten(tmp_path):
 
 
 async def test_callers_may_keep_their_variant(tmp_path):
-    """With sticky variants one caller has one variant, and the first call alone counts in tests; the unknown are many."""
+    """Where variants are sticky one caller has one; its first call alone counts in tests. The unknown are many."""
     own = tmp_path / "variants.toml"
     own.write_text('extends = "built-in"\n[bandit]\nsticky = true\n[deployment]\nnew_share = 0.5\n')
     learning = opened(tmp_path / "folder", variants=str(own))

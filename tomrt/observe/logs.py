@@ -126,15 +126,19 @@ class CallLog:
                 if not happening.text:
                     log.info("turn %d not understood", happening.turn)
                 log.debug("turn %d text=%r rejected=%r", happening.turn, happening.text, happening.rejected)
-            case VariantChosen():
-                log.info(
-                    "variant %s group=%s propensity=%.4f",
-                    happening.variant, happening.group, happening.propensity,
-                )  # fmt: skip
-            case FeedbackTaken():
-                log.info("variant %s earned %+.3f rating=%s", happening.variant, happening.reward, happening.rating)
+            case VariantChosen() | FeedbackTaken():
+                log.info("variant %s", _of_variant(happening))
             case ActionRequested():
                 log.info("action %s", happening.action.name)
                 log.debug("action %s", happening.action)
             case _:
                 log.debug("%s", happening)
+
+
+def _of_variant(happening: VariantChosen | FeedbackTaken) -> str:
+    match happening:
+        case VariantChosen():
+            return f"{happening.variant} group={happening.group} propensity={happening.propensity:.4f}"
+        case _:
+            rating = "" if happening.rating is None else f" rating={happening.rating}"
+            return f"{happening.variant} earned {happening.reward:+.3f}{rating}"

@@ -41,7 +41,7 @@ endpoint_silence_ms = 600.0
 """
 
 FAULTS = """\
-FILE:1: stray: unknown section; the valid ones are gateway, auth, freeswitch, rtp, limits, turns, engines, dialogue, log
+FILE:1: stray: unknown section; the valid ones are gateway, auth, freeswitch, rtp, limits, turns, engines, dialogue, learning, log
 FILE:2: max_calls: stands outside its section; nearest valid key: gateway.max_calls
 FILE:3: gatway: unknown section; nearest valid section: [gateway]
 FILE:6: gateway.htp_port: unknown key; nearest valid key: gateway.http_port

@@ -110,12 +110,14 @@ class World:
 
 
 def fill(folder: Path, count: int, seed: int) -> DialoguePolicy:
-    """Let a policy choose and learn in *count* calls, everything stored in *folder* as a service does.
+    """Let a policy learn from *count* calls, everything stored in *folder* as a service does.
 
-    Canaries get half of the calls, so that a few hundred of them teach something.
+    Each variant has as many calls as any other: so a few hundred teach something, and what they teach does not depend on
+    how the bandit draws.
     """
     shipped = built_in()
     catalogue = evolve(shipped, deployment=evolve(shipped.deployment, new_share=0.5, harm_alpha=0.001))
+    arms = tuple(catalogue.variants)
     rng = np.random.default_rng(seed)
     world = World(rng, PLAIN_EFFECTS)
     keys = KeyRing.open(folder / "keys.json", START)
@@ -125,7 +127,13 @@ def fill(folder: Path, count: int, seed: int) -> DialoguePolicy:
     for row in range(count):
         at = START + 60.0 * row
         daytime = list(DAYTIMES)[int(rng.integers(3))]
-        decision = policy.decide({"daytime": daytime}, at=at)
+        decision = evolve(
+            policy.decide({"daytime": daytime}, at=at),
+            arm=arms[int(rng.integers(len(arms)))],
+            propensity=1 / len(arms),
+            eligible=arms,
+            probabilities=(1 / len(arms),) * len(arms),
+        )
         who = {"call_id": f"call-{row}", "agent": "assistant", "profile": "general", "subject": f"+4930{row % 50:07d}"}
         store.record(decision, now=at, **who)
         signals = world.signals(catalogue.slot_levels()[decision.arm], daytime)

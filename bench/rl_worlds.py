@@ -5,7 +5,8 @@ D-optimally (:func:`tomrt.rl.slot_design.choose_combinations`). Each effect-code
 distribution, each variant has a deviation of its own besides (:data:`OWN` of the standard deviation between variants,
 as effects are never quite additive), and all effects of all worlds are multiplied by one number, so that over many
 worlds the *median* distance of the best variant from the second best is the gap. A variant's reward has exactly its
-mean and the world's standard deviation: a beta distribution on [-1, 1].
+mean and the world's standard deviation: a beta distribution on [-1, 1]. Means are kept within .85 (of those of gap
+.08, two in ten thousand are beyond), since nearer to 1 no reward can have a standard deviation of .5.
 
 What is counted, per world: the *recommended* variant is the one with the highest posterior mean. *Within .05* says
 whether its true mean is at most .05 below that of the best one. *Stable pulls* are the rewards after which the
@@ -49,6 +50,7 @@ OWN = 0.2
 ARMS = 12
 STABLE_FOR = 100
 NEAR = 0.05
+FARTHEST = 0.85
 CONTEXT_SD = 0.4
 LEFT_SD = 0.3
 
@@ -139,7 +141,7 @@ def worlds(kind: WorldKind, count: int, seed: int) -> list[World]:
     """Return *count* worlds; the same seed gives the same means to all kinds with the same effects."""
     rng = np.random.default_rng([seed, 1])
     scale = _scale(kind.gap, kind.own)
-    truths = scale * _effects(rng, count, kind.own)
+    truths = np.clip(scale * _effects(rng, count, kind.own), -FARTHEST, FARTHEST)
     others = scale * _effects(rng, count, kind.own)
     fidelity = 1.0 if kind.fidelity is None else kind.fidelity
     simulated = fidelity * truths + (1.0 - fidelity) * others

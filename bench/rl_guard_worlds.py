@@ -223,9 +223,9 @@ def _equal(world: World, runs: int, seed: int, jobs: int) -> list[Row]:
     leave = 2.0 * _error(5.0, runs) if runs < 1_000 else 0.0
     wrongly = _percent([one.out < math.inf for one in found])
     naive = _percent([one.naive < math.inf for one in found])
-    title = _title(world)
+    title, bound = _title(world), round(5.0 + leave, 1)
     rows = [
-        Row(f"{title}: wrongly out", wrongly, "%", peer="naive", peer_value=naive, bound=5.0 + leave, compare="value"),
+        Row(f"{title}: wrongly out", wrongly, "%", peer="naive", peer_value=naive, bound=bound, compare="value"),
         Row(f"{title}: wrongly better", _percent([one.better < math.inf for one in found]), "%"),
     ]
     if world.whole_life:
@@ -242,7 +242,7 @@ def _worse(world: World, runs: int, seed: int, jobs: int) -> list[Row]:
     leave = 2.0 * 1.25 * 280.0 / math.sqrt(runs) if runs < 1_000 else 0.0  # 280: what the episodes scatter by
     rows = [
         Row(f"{title}: out", _percent([one < math.inf for one in out]), "%", better="higher"),
-        Row(f"{title}: out, median", _when(out, 0.5), "episodes", bound=340.0 + leave if promised else None),
+        Row(f"{title}: out, median", _when(out, 0.5), "episodes", bound=round(340.0 + leave) if promised else None),
         Row(f"{title}: out, p90", _when(out, 0.9), "episodes"),
     ]
     if world.whole_life:

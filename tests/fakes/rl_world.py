@@ -112,8 +112,8 @@ class World:
 def fill(folder: Path, count: int, seed: int) -> DialoguePolicy:
     """Let a policy learn from *count* calls, everything stored in *folder* as a service does.
 
-    Each variant has as many calls as any other: so a few hundred teach something, and what they teach does not depend on
-    how the bandit draws.
+    Each variant has as many calls as any other: so a few hundred teach something, and what they teach does not depend
+    on how the bandit draws.
     """
     shipped = built_in()
     catalogue = evolve(shipped, deployment=evolve(shipped.deployment, new_share=0.5, harm_alpha=0.001))

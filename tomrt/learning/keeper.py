@@ -123,9 +123,9 @@ class Keeper:
             self.override_seq = override.seq
             changes += self._guarded("override", partial(self._set_stage, override, now)) or ()
         for change in changes:
-            log.warning(
-                "variant %s is %s, was %s: %s", change.variant, change.after.value, change.before.value, change.why
-            )
+            weight = logging.WARNING if change.after is Stage.BLACKLISTED else logging.INFO
+            what = (change.variant, change.after.value, change.before.value, change.why)
+            log.log(weight, "variant %s is %s, was %s: %s", *what)
             if change.by == "technical":
                 self.router.keep(Rule(change))
         if changes:

@@ -26,6 +26,7 @@ from tomrt.happenings import (
     TurnEnded,
     VariantChosen,
 )
+from tomrt.learning.archive import Record
 from tomrt.learning.opening import FILES, open_learning
 from tomrt.rl.feedback import FeedbackEvent, Signals
 from tomrt.rl.key_ring import KeyRing
@@ -70,6 +71,11 @@ def opened(folder, log=None, **settings):
     )
 
 
+def opened_with_own_chance(folder):
+    """Open learning as a service does, with chance of its own."""
+    return open_learning(Settings(folder=str(folder)), "en", EventLog(), clock=lambda: NOW)
+
+
 @asynccontextmanager
 async def running(learning):
     """Run learning's task; at the end everything is kept."""
@@ -107,14 +113,33 @@ async def test_nothing_of_the_caller_is_stored(tmp_path):
 
 
 async def test_a_restart_knows_what_was_learned(tmp_path):
-    """After a restart the policy decides exactly as it would have without one."""
+    """After a restart all that was learned is there, and the probabilities are those of before."""
     async with running(opened(tmp_path)) as learning:
         for number in range(30):
             whole_call(learning, f"c{number}", rating=str(1 + number % 5))
     again = opened(tmp_path)
     assert again.policy.bandit.version == learning.policy.bandit.version == 30
-    assert json.dumps(again.policy.to_dict()) == json.dumps(learning.policy.to_dict())
+    states = [each.policy.to_dict() for each in (learning, again)]
+    for state in states:
+        del state["rng"]
+    assert json.dumps(states[0]) == json.dumps(states[1])
+    decisions = [each.policy.decide({}, at=NOW) for each in (learning, again)]
+    assert decisions[0].probabilities == decisions[1].probabilities
     again.archive.close()
+
+
+async def test_no_decision_has_the_name_of_another(tmp_path):
+    """A service that was killed before it saved anything does not draw the same again."""
+    names: set[str] = set()
+    for _ in range(3):
+        learning = opened_with_own_chance(tmp_path)
+        for number in range(5):
+            whole_call(learning, f"c{number}")
+        names |= {job.decision.id for job in learning.router.waiting if isinstance(job, Record)}
+        if len(names) == 5:
+            learning.archive.save(learning.policy.to_dict(), seq=0, override_seq=0)
+        learning.archive.close()
+    assert len(names) == 15
 
 
 async def test_a_lost_state_is_learned_again(tmp_path):

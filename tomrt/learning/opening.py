@@ -166,6 +166,8 @@ def _policy(
 ) -> tuple[DialoguePolicy, int, int]:
     """Return the policy as it was saved, with all that was kept since, and how far that is."""
     saved = file.load()
+    # Not the saved generator: what was drawn after the last save would be drawn again, decisions' names among it.
+    fresh = rng.spawn(1)[0]
     seq, override_seq = 0, 0
     known: Container[str] = ()
     policy = None
@@ -178,6 +180,7 @@ def _policy(
             log.warning("%s: learning again from all outcomes that are kept", error)
     if policy is None:
         policy, seq, override_seq = open_policy(catalogue, rng, at=at), 0, 0
+    policy.rng = fresh
     store.number_after(seq)
     for learnt in store.after(seq):
         policy.learn(learnt.decision, learnt.signals, at=at, before=learnt.before)

@@ -63,16 +63,23 @@ def open_database(path: Path, *, patience_s: float) -> sqlite3.Connection:
     except OSError as fault:
         raise StoreError(f"the feedback database {path} cannot be opened: {fault.strerror}") from fault
     connection = sqlite3.connect(path, timeout=patience_s, isolation_level=None, check_same_thread=False)
-    try:
+    with _closed_on_fault(connection, path):
         _migrate(connection, path)
         _configure(connection, path)
+    return connection
+
+
+@contextmanager
+def _closed_on_fault(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """Close *connection* where it turns out to be of no use, and say why in a sentence."""
+    try:
+        yield
     except sqlite3.Error as fault:
         connection.close()
         raise StoreError(_sentence(path, fault)) from fault
     except StoreError:
         connection.close()
         raise
-    return connection
 
 
 def _configure(connection: sqlite3.Connection, path: Path) -> None:
@@ -107,14 +114,8 @@ def open_read_only(path: Path, *, patience_s: float) -> sqlite3.Connection:
         )
     except sqlite3.Error as fault:
         raise StoreError(_sentence(path, fault)) from fault
-    try:
+    with _closed_on_fault(connection, path):
         _refuse_older(connection, path)
-    except sqlite3.Error as fault:
-        connection.close()
-        raise StoreError(_sentence(path, fault)) from fault
-    except StoreError:
-        connection.close()
-        raise
     return connection
 
 

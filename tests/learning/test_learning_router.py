@@ -207,6 +207,32 @@ async def test_a_stage_set_by_hand_is_obeyed(tmp_path):
     again.archive.close()
 
 
+async def test_an_order_given_to_a_stopped_service_is_audited(tmp_path):
+    """What was ordered while no service ran is obeyed at the next start, and stands in the audit log once."""
+    async with running(opened(tmp_path)) as learning:
+        whole_call(learning)
+    keys = KeyRing.open(tmp_path / FILES.keys, NOW)
+    other = FeedbackStore.open(tmp_path / FILES.feedback, keys)
+    other.override("warm", "blacklisted", by="an operator", why="complaints", now=NOW)
+    other.close()
+    for _ in range(2):
+        async with running(opened(tmp_path)) as learning:
+            assert learning.policy.guard.stage("warm") is Stage.BLACKLISTED
+    assert (tmp_path / FILES.audit).read_text().count("complaints") == 1
+
+
+async def test_a_damaged_state_is_learned_again(tmp_path):
+    """Where every saved state is damaged, all outcomes that are kept are learned again."""
+    async with running(opened(tmp_path)) as learning:
+        for number in range(20):
+            whole_call(learning, f"c{number}")
+    for path in tmp_path.glob(FILES.policy + "*"):
+        path.write_bytes(path.read_bytes()[:-20] + b"0" * 20)
+    again = opened(tmp_path)
+    assert again.policy.bandit.version == 20
+    again.archive.close()
+
+
 async def test_an_order_for_a_variant_that_comes_later_is_kept(tmp_path):
     """A stage set for a variant that the running service does not know counts once the service knows it."""
     own = tmp_path / "variants.toml"

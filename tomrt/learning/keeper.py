@@ -16,12 +16,12 @@ from attrs import define, field
 
 from tomrt.happenings import FeedbackTaken, PolicyChanged
 from tomrt.learning.archive import Archive, Rule, Turned
+from tomrt.learning.recall import obey
 from tomrt.learning.router import Router
 from tomrt.rl.dialogue_policy import DialoguePolicy, Trouble
-from tomrt.rl.errors import LearningError
 from tomrt.rl.guard import Change
 from tomrt.rl.stage import Stage
-from tomrt.rl.store import Learnt, Override
+from tomrt.rl.store import Learnt
 
 __all__ = ["Keeper"]
 
@@ -121,7 +121,7 @@ class Keeper:
             changes += self._guarded("learn", partial(self._learn_one, learnt, now)) or ()
         for override in turned.overrides:
             self.override_seq = override.seq
-            changes += self._guarded("override", partial(self._set_stage, override, now)) or ()
+            changes += self._guarded("override", partial(obey, self.policy, override, now)) or ()
         for change in changes:
             weight = logging.WARNING if change.after is Stage.BLACKLISTED else logging.INFO
             what = (change.variant, change.after.value, change.before.value, change.why)
@@ -147,15 +147,6 @@ class Keeper:
             late=learnt.before is not None,
         )
         return learned.changes
-
-    def _set_stage(self, override: Override, now: float) -> Sequence[Change]:
-        """Set a stage by hand; an order for a variant that is not known yet is obeyed once it is, after a restart."""
-        try:
-            stage = Stage(override.stage)
-            return self.policy.guard.set_stage(override.variant, stage, at=now, by=override.by, why=override.why)
-        except (LearningError, ValueError) as error:
-            log.warning("a stage set by hand is not obeyed: %s", error)
-            return ()
 
     async def _save(self) -> bool:
         save = partial(self.archive.save, self.policy.to_dict(), seq=self.seq, override_seq=self.override_seq)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +14,13 @@ from tomrt.errors import SettingsError
 from tomrt.events import Style
 from tomrt.learning.archive import Archive
 from tomrt.learning.keeper import Keeper
+from tomrt.learning.recall import recall
 from tomrt.learning.router import Router
 from tomrt.ports import Tap
 from tomrt.rl.audit import AuditLog
-from tomrt.rl.dialogue_policy import DialoguePolicy, open_policy
-from tomrt.rl.errors import InvalidState, InvalidVariants, LearningError
+from tomrt.rl.errors import InvalidVariants, LearningError
 from tomrt.rl.feedback import PROFILES
 from tomrt.rl.key_ring import KeyRing
-from tomrt.rl.stage import Stage
 from tomrt.rl.state_file import StateFile
 from tomrt.rl.store import FeedbackStore
 from tomrt.rl.variants import Catalogue, load
@@ -142,9 +141,12 @@ def _open(  # noqa: PLR0917 - each of them once
     state.lock()
     keys = KeyRing.open(folder / FILES.keys, clock(), rotate_days=settings.key_days, keep_days=settings.keep_days)
     store = FeedbackStore.open(folder / FILES.feedback, keys, profiles=catalogue.profiles or PROFILES)
-    policy, seq, override_seq = _policy(catalogue, state, store, rng, clock())
+    recalled = recall(catalogue, state, store, rng, clock())
+    audit = AuditLog(folder / FILES.audit)
+    for change in recalled.changes:
+        audit.write(change)
     router = Router(
-        policy=policy,
+        policy=recalled.policy,
         styles=styles,
         tap=tap,
         agent=settings.agent.strip(),
@@ -155,64 +157,10 @@ def _open(  # noqa: PLR0917 - each of them once
     )
     return Keeper(
         router=router,
-        archive=Archive(store, state, AuditLog(folder / FILES.audit), keys, settings.keep_days * DAY_S),
-        seq=seq,
-        override_seq=override_seq,
+        archive=Archive(store, state, audit, keys, settings.keep_days * DAY_S),
+        seq=recalled.seq,
+        override_seq=recalled.override_seq,
     )
-
-
-def _policy(
-    catalogue: Catalogue, file: StateFile, store: FeedbackStore, rng: np.random.Generator, at: float
-) -> tuple[DialoguePolicy, int, int]:
-    """Return the policy as it was saved, with all that was kept since, and how far that is."""
-    saved = file.load()
-    # Not the saved generator: what was drawn after the last save would be drawn again, decisions' names among it.
-    fresh = rng.spawn(1)[0]
-    seq, override_seq = 0, 0
-    known: Container[str] = ()
-    policy = None
-    if saved is not None:
-        try:
-            policy = open_policy(catalogue, rng, state=_mapping(saved, "policy"), at=at)
-            seq, override_seq = _number(saved, "seq"), _number(saved, "override_seq")
-            known = _mapping(_mapping(_mapping(saved, "policy"), "made_for"), "slots")
-        except InvalidState as error:
-            log.warning("%s: learning again from all outcomes that are kept", error)
-    if policy is None:
-        policy, seq, override_seq = open_policy(catalogue, rng, at=at), 0, 0
-    policy.rng = fresh
-    store.number_after(seq)
-    for learnt in store.after(seq):
-        policy.learn(learnt.decision, learnt.signals, at=at, before=learnt.before)
-        seq = learnt.seq
-    return policy, seq, _set_by_hand(policy, store, override_seq, known, at)
-
-
-def _set_by_hand(policy: DialoguePolicy, store: FeedbackStore, seq: int, known: Container[str], at: float) -> int:
-    """Set the stages that were set by hand after *seq*, and those of variants that were not *known* then."""
-    for override in store.overrides_after(0):
-        if override.seq > seq or override.variant not in known:
-            try:
-                stage = Stage(override.stage)
-                policy.guard.set_stage(override.variant, stage, at=at, by=override.by, why=override.why)
-            except (LearningError, ValueError) as error:
-                log.warning("a stage set by hand is not obeyed: %s", error)
-        seq = max(seq, override.seq)
-    return seq
-
-
-def _mapping(data: Mapping[str, object], name: str) -> Mapping[str, object]:
-    part = data.get(name)
-    if not isinstance(part, Mapping):
-        raise InvalidState(f"the saved state has no {name}")
-    return part
-
-
-def _number(data: Mapping[str, object], name: str) -> int:
-    number = data.get(name)
-    if not isinstance(number, int):
-        raise InvalidState(f"the saved state has no {name}")
-    return number
 
 
 def _steady_clock() -> Callable[[], float]:

@@ -70,8 +70,15 @@ def _jsgf_grammar(script: Script, name: str, phrases: list[Phrase], more: tuple[
 
 
 def _intents(script: Script, expectation: str) -> Iterator[Intent]:
-    """Yield the intents that can be heard: yes and no, which noise is easily taken for, only after a question."""
+    """Yield the intents that can be heard.
+
+    Yes and no, which noise is easily taken for, only after a question. While a rating is asked for, what belongs to
+    that question only: five is easily taken for bye, and the caller has said what there was to say.
+    """
+    closing = any(intent.meaning == "rating" and expectation in intent.slots for intent in script.intents.values())
     for intent in script.intents.values():
+        if closing and not intent.meaning and intent.action != "transfer":
+            continue
         if expectation != "any" or intent.meaning not in {"yes", "no"}:
             yield intent
 

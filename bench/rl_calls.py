@@ -120,6 +120,7 @@ async def _call(router: Router, ends: float, measured: _Measured) -> None:
         chosen = time.perf_counter()
         for happening in _happenings(call_id, rng):
             router.put(happening)
+        router.forget(call_id)
         measured.choosing.append(chosen - began)
         measured.ending.append(time.perf_counter() - chosen)
 

@@ -57,6 +57,7 @@ def whole_call(learning, call_id: str = "c1", *, rating: str = "5", reason: str 
         happenings.append(ActionRequested(reply=3, action=Action("record_rating", (("rating", rating),)), **at))
     for happening in (*happenings, CallEnded(reason=reason, seconds=180.0, samples_in=0, samples_out=0, **at)):
         learning.router.put(happening)
+    learning.router.forget(call_id)
     return style
 
 
@@ -254,6 +255,19 @@ async def test_an_order_for_a_variant_that_comes_later_is_kept(tmp_path):
     again.archive.close()
 
 
+async def test_two_calls_of_one_name_teach_nothing(tmp_path):
+    """While two calls have one name their happenings cannot be told apart: neither is learned from, the next one is."""
+    log = EventLog()
+    async with running(opened(tmp_path, log)) as learning:
+        learning.router.choose(info("c1"))
+        assert whole_call(learning, "c1").name == "base"
+        learning.router.put(CallEnded(call_id="c1", at=0.0, reason="goodbye", seconds=1.0, samples_in=0, samples_out=0))
+        learning.router.forget("c1")
+        whole_call(learning, "c1")
+    assert len(log.all(FeedbackTaken)) == 1
+    assert [failure.where for failure in log.all(LearningFailed)] == ["twice"]
+
+
 def test_candidates_that_do_not_fit_are_left_out(tmp_path):
     """A candidate of an older set of variants stops nobody."""
     (tmp_path / FILES.candidates).write_text('[variants.old]\nslots = { tone = "gone" }\n')
@@ -313,6 +327,7 @@ async def test_a_fault_of_learning_does_not_touch_the_call(tmp_path):
 
     learning.router.policy = Broken()
     assert learning.router.choose(info()).name == "base"
+    learning.router.forget("c1")
     assert [failure.where for failure in log.all(LearningFailed)] == ["choose"]
     assert log.all(VariantChosen)[0].group == "fallback"
     whole_call(learning)

@@ -6,7 +6,7 @@ All of it is synchronous and works on memory alone; what is to be kept waits for
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -69,6 +69,7 @@ class Router:
     wake: Callable[[], None] = field(default=lambda: None, init=False)
     """Called when something waits."""
     _calls: dict[str, CallRecord] = field(factory=dict, init=False)
+    _under_way: Counter[str] = field(factory=Counter, init=False)
     _callers: dict[str, None] = field(factory=dict, init=False)
 
     # --- a call begins -----------------------------------------------------------------------------------------------
@@ -76,6 +77,11 @@ class Router:
     def choose(self, info: CallInfo) -> Style:
         """Return the style of the call that begins: the base variant's where anything goes wrong."""
         began = trio.current_time()
+        self._under_way[info.call_id] += 1
+        if self._under_way[info.call_id] > 1:  # their happenings cannot be told apart
+            self._calls.pop(info.call_id, None)
+            self.failed("twice")
+            return self._fall_back(info.call_id, began)
         try:
             decision = self._decide(info)
             style = self.styles[decision.arm]
@@ -98,8 +104,6 @@ class Router:
         return style
 
     def _decide(self, info: CallInfo) -> Decision:
-        if info.call_id in self._calls:
-            raise RuntimeError("two calls have one id")
         now = self.clock()
         context = _context(now)
         if not self.explore:
@@ -144,8 +148,11 @@ class Router:
             self.failed("observe")
 
     def forget(self, call_id: str) -> None:
-        """There will be no end of this call: it never began."""
+        """This call is over, whether it came to an end that was observed or not; once for each :meth:`choose`."""
         self._calls.pop(call_id, None)
+        self._under_way[call_id] -= 1
+        if self._under_way[call_id] <= 0:
+            del self._under_way[call_id]
 
     def _ended(self, call_id: str, record: CallRecord) -> None:
         decision = record.decision
@@ -154,6 +161,8 @@ class Router:
                 self.changes += self.policy.guard.trouble(decision.arm, "severe", at=self.clock())
             return
         self.trouble[decision.id] = record.trouble
+        if len(self.trouble) > QUEUE:  # those of outcomes that could not be kept
+            del self.trouble[next(iter(self.trouble))]
         self.keep(
             FeedbackEvent(
                 decision_id=decision.id,

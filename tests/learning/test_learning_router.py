@@ -313,6 +313,35 @@ async def test_a_full_disk_delays_and_loses_nothing(tmp_path):
     assert learning.router.lost == 0
 
 
+async def test_a_state_that_cannot_be_saved_is_said_once(tmp_path, caplog):
+    """While the policy cannot be saved one line says so, not one each second; then it is saved."""
+    log = EventLog()
+    learning = opened(tmp_path, log)
+    target = tmp_path / (FILES.policy + ".tmp")
+    target.mkdir()
+    (target / "in the way").write_text("")
+    async with running(learning):
+        whole_call(learning)
+        await trio.sleep(2.5)
+        target.rename(tmp_path / "gone")
+        with trio.fail_after(10):
+            while not (tmp_path / FILES.policy).exists():
+                await trio.sleep(0.05)
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"][1:] == []
+    assert [failure.where for failure in log.all(LearningFailed)] == ["save"]
+
+
+async def test_a_fault_of_the_program_ends_nothing(tmp_path):
+    """Where learning itself is broken its task goes on, a metric tells, and it ends when it is told to."""
+    log = EventLog()
+    learning = opened(tmp_path, log)
+    learning.router.policy.bandit = None
+    with trio.fail_after(20):
+        async with running(learning):
+            await trio.sleep(0.1)
+    assert log.all(LearningFailed)
+
+
 async def test_a_fault_of_learning_does_not_touch_the_call(tmp_path):
     """Where the policy breaks the call has the base variant, and a metric says so."""
     log = EventLog()

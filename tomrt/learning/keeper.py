@@ -19,6 +19,7 @@ from tomrt.learning.archive import Archive, Rule, Turned
 from tomrt.learning.recall import obey
 from tomrt.learning.router import Router
 from tomrt.rl.dialogue_policy import DialoguePolicy, Trouble
+from tomrt.rl.errors import LearningError
 from tomrt.rl.guard import Change
 from tomrt.rl.stage import Stage
 from tomrt.rl.store import Learnt
@@ -54,7 +55,9 @@ class Keeper:
     _wake: trio.Event = field(factory=trio.Event, init=False)
     _finishing: bool = field(default=False, init=False)
     _unsaved: bool = field(default=True, init=False)
-    _fault: str = field(default="", init=False)
+    _untold: bool = field(default=True, init=False)
+    _tidy_at: float = field(default=0.0, init=False)
+    _faults: dict[str, str] = field(factory=dict, init=False)
     _one_thread: trio.CapacityLimiter = field(factory=lambda: trio.CapacityLimiter(1), init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -70,15 +73,8 @@ class Keeper:
 
     async def run(self) -> None:
         """Keep and learn until :meth:`finish` was called and all is kept, or cannot be."""
-        self._tell_policy()
-        tidy_at = trio.current_time()
         while True:
-            going_well = await self._turn()
-            if trio.current_time() >= tidy_at:
-                tidy_at = trio.current_time() + TIDY_S
-                await self._in_thread("tidy", partial(self.archive.tidy, self.router.clock()))
-            if self._unsaved:
-                self._unsaved = not await self._save()
+            going_well = await self._round()
             if self._finishing and not (self.router.waiting and going_well):
                 break
             with trio.move_on_after(TICK_S):
@@ -86,7 +82,7 @@ class Keeper:
             self._wake = trio.Event()
         if self.router.waiting:
             self.router.lost += len(self.router.waiting)
-            log.error("%d decisions and outcomes could not be kept: %s", len(self.router.waiting), self._fault)
+            log.error("%d decisions and outcomes could not be kept", len(self.router.waiting))
         await self._in_thread("close", self.archive.close)
 
     def finish(self) -> None:
@@ -94,19 +90,30 @@ class Keeper:
         self._finishing = True
         self._wake.set()
 
+    async def _round(self) -> bool:
+        """Do what there is to do; return whether the disk takes it."""
+        try:
+            going_well = await self._turn()
+            if trio.current_time() >= self._tidy_at:
+                self._tidy_at = trio.current_time() + TIDY_S
+                await self._in_thread("tidy", partial(self.archive.tidy, self.router.clock()))
+            if self._unsaved:
+                self._unsaved = not await self._save()
+        except Exception:
+            self._broke("round")
+            return False
+        return going_well
+
     async def _turn(self) -> bool:
         """Keep what waits, and learn what is new; return whether the disk takes it."""
         jobs = [self.router.waiting.popleft() for _ in range(min(BATCH, len(self.router.waiting)))]
         work = partial(self.archive.turn, jobs, seq=self.seq, override_seq=self.override_seq, now=self.router.clock())
-        turned = await self._in_thread("store", work) or Turned(written=0, fault="a fault of our own")
+        turned = await self._in_thread("turn", work) or Turned(written=0, fault="see above")
         self.router.waiting.extendleft(reversed(jobs[turned.written :]))
         if turned.refused:
             self.router.lost += turned.refused
             self.router.failed("refused")
-        if turned.fault and turned.fault != self._fault:
-            self.router.failed("store")
-            log.error("what calls teach cannot be kept for now: %s", turned.fault)
-        self._fault = turned.fault
+        self._complain("store", turned.fault)
         await self._learn(turned)
         if self.router.waiting:
             self._wake.set()
@@ -130,8 +137,8 @@ class Keeper:
                 self.router.keep(Rule(change))
         if changes:
             await self._in_thread("audit", partial(self.archive.note, changes))
-        if moved or turned.learnt or turned.overrides:
-            self._unsaved = True
+        if moved or turned.learnt or turned.overrides or self._untold:
+            self._unsaved, self._untold = True, False
             self._tell_policy()
 
     def _learn_one(self, learnt: Learnt, now: float) -> Sequence[Change]:
@@ -157,10 +164,22 @@ class Keeper:
     async def _in_thread(self, where: str, work: Callable[[], T]) -> T | None:
         """Have *work* done in the one thread; ``None`` where it failed."""
         try:
-            return await trio.to_thread.run_sync(work, limiter=self._one_thread)
+            done = await trio.to_thread.run_sync(work, limiter=self._one_thread)
+        except (LearningError, OSError) as error:
+            self._complain(where, str(error))
+            return None
         except Exception:
             self._broke(where)
             return None
+        self._complain(where, "")
+        return done
+
+    def _complain(self, where: str, fault: str) -> None:
+        """Say that the disk does not take something, once and not each second."""
+        if fault and fault != self._faults.get(where):
+            self.router.failed(where)
+            log.error("what calls teach cannot be kept for now (%s): %s", where, fault)
+        self._faults[where] = fault
 
     def _guarded(self, where: str, work: Callable[[], T]) -> T | None:
         """Do *work*; ``None`` where it failed, which is a fault of ours that no call may notice."""

@@ -27,9 +27,10 @@ from tomrt.happenings import (
     VariantChosen,
 )
 from tomrt.learning.archive import Record
-from tomrt.learning.opening import FILES, open_learning
+from tomrt.learning.opening import open_learning
 from tomrt.rl.feedback import FeedbackEvent, Signals
 from tomrt.rl.key_ring import KeyRing
+from tomrt.rl.learning_folder import AUDIT, CANDIDATES, FEEDBACK, KEYS, POLICY
 from tomrt.rl.stage import Stage
 from tomrt.rl.store import FeedbackStore
 from tomrt.settings import Learning as Settings
@@ -148,7 +149,7 @@ async def test_a_lost_state_is_learned_again(tmp_path):
     async with running(opened(tmp_path)) as learning:
         for number in range(20):
             whole_call(learning, f"c{number}")
-    for path in tmp_path.glob(FILES.policy + "*"):
+    for path in tmp_path.glob(POLICY + "*"):
         path.unlink()
     again = opened(tmp_path)
     assert again.policy.bandit.version == 20
@@ -164,8 +165,8 @@ async def test_a_later_rating_replaces_the_reward(tmp_path):
         with trio.fail_after(10):
             while not log.all(FeedbackTaken):
                 await trio.sleep(0.01)
-        keys = KeyRing.open(tmp_path / FILES.keys, NOW)
-        other = FeedbackStore.open(tmp_path / FILES.feedback, keys)
+        keys = KeyRing.open(tmp_path / KEYS, NOW)
+        other = FeedbackStore.open(tmp_path / FEEDBACK, keys)
         (learnt,) = other.after(0)
         other.collect(
             FeedbackEvent(
@@ -194,15 +195,15 @@ async def test_a_stage_set_by_hand_is_obeyed(tmp_path):
     """What the command line writes into the folder of a running service counts within seconds, and after a restart."""
     async with running(opened(tmp_path)) as learning:
         victim = next(name for name in learning.router.styles if name != "base")
-        keys = KeyRing.open(tmp_path / FILES.keys, NOW)
-        other = FeedbackStore.open(tmp_path / FILES.feedback, keys)
+        keys = KeyRing.open(tmp_path / KEYS, NOW)
+        other = FeedbackStore.open(tmp_path / FEEDBACK, keys)
         other.override(victim, "blacklisted", by="an operator", why="complaints", now=NOW)
         other.close()
         with trio.fail_after(10):
             while learning.policy.guard.stage(victim) is not Stage.BLACKLISTED:
                 await trio.sleep(0.05)
         assert victim not in learning.policy.decide({}, at=NOW).eligible
-    assert "complaints" in (tmp_path / FILES.audit).read_text()
+    assert "complaints" in (tmp_path / AUDIT).read_text()
     again = opened(tmp_path)
     assert again.policy.guard.stage(victim) is Stage.BLACKLISTED
     again.archive.close()
@@ -212,14 +213,63 @@ async def test_an_order_given_to_a_stopped_service_is_audited(tmp_path):
     """What was ordered while no service ran is obeyed at the next start, and stands in the audit log once."""
     async with running(opened(tmp_path)) as learning:
         whole_call(learning)
-    keys = KeyRing.open(tmp_path / FILES.keys, NOW)
-    other = FeedbackStore.open(tmp_path / FILES.feedback, keys)
+    keys = KeyRing.open(tmp_path / KEYS, NOW)
+    other = FeedbackStore.open(tmp_path / FEEDBACK, keys)
     other.override("warm", "blacklisted", by="an operator", why="complaints", now=NOW)
     other.close()
     for _ in range(2):
         async with running(opened(tmp_path)) as learning:
             assert learning.policy.guard.stage("warm") is Stage.BLACKLISTED
-    assert (tmp_path / FILES.audit).read_text().count("complaints") == 1
+    assert (tmp_path / AUDIT).read_text().count("complaints") == 1
+
+
+async def test_the_last_order_counts(tmp_path):
+    """A variant that was taken out and brought back by hand, both before the service looked, stays back."""
+    async with running(opened(tmp_path)) as learning:
+        keys = KeyRing.open(tmp_path / KEYS, NOW)
+        other = FeedbackStore.open(tmp_path / FEEDBACK, keys)
+        for stage in ("blacklisted", "canary"):
+            other.override("warm", stage, by="an operator", why="second thoughts", now=NOW)
+        with trio.fail_after(10):
+            while learning.override_seq < 2:
+                await trio.sleep(0.02)
+        await trio.sleep(1.5)
+        assert learning.policy.guard.stage("warm") is Stage.CANARY
+        assert len(list(other.overrides_after(0))) == 2
+        other.close()
+
+
+async def test_what_was_taken_out_stays_out(tmp_path):
+    """A variant that the test took out does not come back when the state and the outcomes behind it are gone."""
+    own = tmp_path / "variants.toml"
+    own.write_text('extends = "built-in"\n[deployment]\nnew_share = 0.5\nharm_alpha = 0.5\n')
+    folder = tmp_path / "folder"
+    async with running(opened(folder, variants=str(own))) as learning:
+        for number in range(1_000):
+            name = f"c{number}"
+            style = learning.router.choose(info(name))
+            at = {"call_id": name, "at": 1.0}
+            served = style.name != "warm"
+            learning.router.put(ReplyAudible(reply=1, turn=0, response_ms=None, **at))
+            learning.router.put(TurnEnded(turn=1, start_ms=0.0, end_ms=500.0, reason="silence", **at))
+            learning.router.put(ReplyEnded(reply=2, turn=1, outcome=ReplyOutcome.CUT, text="y", heard="y", **at))
+            if served:
+                learning.router.put(Signalled(reply=2, signal=Signal.RESOLVED, **at))
+            learning.router.put(CallEnded(reason="goodbye", seconds=180.0, samples_in=0, samples_out=0, **at))
+            learning.router.forget(name)
+            await trio.sleep(0.001)
+            if learning.policy.guard.stage("warm") is Stage.BLACKLISTED:
+                break
+    assert '"statistics"' in (folder / AUDIT).read_text()
+    for path in folder.glob(POLICY + "*"):
+        path.unlink()
+    learning = opened(folder, variants=str(own))
+    learning.archive.store.clean_up(before=NOW + 1e6)
+    learning.archive.close()
+    again = opened(folder, variants=str(own))
+    assert again.policy.bandit.version == 0
+    assert again.policy.guard.stage("warm") is Stage.BLACKLISTED
+    again.archive.close()
 
 
 async def test_a_damaged_state_is_learned_again(tmp_path):
@@ -227,7 +277,7 @@ async def test_a_damaged_state_is_learned_again(tmp_path):
     async with running(opened(tmp_path)) as learning:
         for number in range(20):
             whole_call(learning, f"c{number}")
-    for path in tmp_path.glob(FILES.policy + "*"):
+    for path in tmp_path.glob(POLICY + "*"):
         path.write_bytes(path.read_bytes()[:-20] + b"0" * 20)
     again = opened(tmp_path)
     assert again.policy.bandit.version == 20
@@ -240,8 +290,8 @@ async def test_an_order_for_a_variant_that_comes_later_is_kept(tmp_path):
     own.write_text('extends = "built-in"\n')
     async with running(opened(tmp_path, variants=str(own))) as learning:
         whole_call(learning)
-        keys = KeyRing.open(tmp_path / FILES.keys, NOW)
-        other = FeedbackStore.open(tmp_path / FILES.feedback, keys)
+        keys = KeyRing.open(tmp_path / KEYS, NOW)
+        other = FeedbackStore.open(tmp_path / FEEDBACK, keys)
         other.override("later", "active", by="an operator", why="trained", now=NOW)
         other.override("base", "shadow", by="an operator", why="a mistake", now=NOW)
         other.close()
@@ -270,7 +320,7 @@ async def test_two_calls_of_one_name_teach_nothing(tmp_path):
 
 def test_candidates_that_do_not_fit_are_left_out(tmp_path):
     """A candidate of an older set of variants stops nobody."""
-    (tmp_path / FILES.candidates).write_text('[variants.old]\nslots = { tone = "gone" }\n')
+    (tmp_path / CANDIDATES).write_text('[variants.old]\nslots = { tone = "gone" }\n')
     learning = opened(tmp_path)
     assert "old" not in learning.policy.catalogue.variants
     learning.archive.close()
@@ -296,7 +346,7 @@ async def test_a_full_disk_delays_and_loses_nothing(tmp_path):
     """While the database cannot be written calls have their variants; afterwards everything is kept and learned."""
     log = EventLog()
     learning = opened(tmp_path, log)
-    blocker = sqlite3.connect(tmp_path / FILES.feedback, isolation_level=None)
+    blocker = sqlite3.connect(tmp_path / FEEDBACK, isolation_level=None)
     blocker.execute("BEGIN EXCLUSIVE")
     async with running(learning):
         for number in range(5):
@@ -317,7 +367,7 @@ async def test_a_state_that_cannot_be_saved_is_said_once(tmp_path, caplog):
     """While the policy cannot be saved one line says so, not one each second; then it is saved."""
     log = EventLog()
     learning = opened(tmp_path, log)
-    target = tmp_path / (FILES.policy + ".tmp")
+    target = tmp_path / (POLICY + ".tmp")
     target.mkdir()
     (target / "in the way").write_text("")
     async with running(learning):
@@ -325,7 +375,7 @@ async def test_a_state_that_cannot_be_saved_is_said_once(tmp_path, caplog):
         await trio.sleep(2.5)
         target.rename(tmp_path / "gone")
         with trio.fail_after(10):
-            while not (tmp_path / FILES.policy).exists():
+            while not (tmp_path / POLICY).exists():
                 await trio.sleep(0.05)
     assert [record.message for record in caplog.records if record.levelname == "ERROR"][1:] == []
     assert [failure.where for failure in log.all(LearningFailed)] == ["save"]

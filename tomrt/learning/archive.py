@@ -18,7 +18,7 @@ from tomrt.rl.store import FeedbackStore, Learnt, Override
 __all__ = ["Archive", "Job", "Record", "Rule", "Turned"]
 
 
-GUARD = "the technical guard"
+GUARD = "the guard"
 """Who set a stage that was not set by hand."""
 
 
@@ -35,7 +35,7 @@ class Record:
 
 @frozen
 class Rule:
-    """A change of stage that has to outlive the service whatever happens: the technical guard's."""
+    """A variant that the guard has taken out: kept like an order, so that it outlives the state and the outcomes."""
 
     change: Change
 

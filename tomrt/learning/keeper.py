@@ -35,6 +35,8 @@ BATCH = 64
 TICK_S = 1.0
 """So often it is looked what other processes have written, and a changed policy is saved."""
 TIDY_S = 3_600.0
+GUARDS = frozenset({"statistics", "technical"})
+"""By whom a variant is taken out without an order."""
 
 
 @define(eq=False, kw_only=True)
@@ -133,7 +135,7 @@ class Keeper:
             weight = logging.WARNING if change.after is Stage.BLACKLISTED else logging.INFO
             what = (change.variant, change.after.value, change.before.value, change.why)
             log.log(weight, "variant %s is %s, was %s: %s", *what)
-            if change.by == "technical":
+            if change.after is Stage.BLACKLISTED and change.by in GUARDS:  # an order is kept already
                 self.router.keep(Rule(change))
         if changes:
             await self._in_thread("audit", partial(self.archive.note, changes))
@@ -178,7 +180,7 @@ class Keeper:
         """Say that the disk does not take something, once and not each second."""
         if fault and fault != self._faults.get(where):
             self.router.failed(where)
-            log.error("what calls teach cannot be kept for now (%s): %s", where, fault)
+            log.error("what calls teach waits for the disk (%s): %s", where, fault)
         self._faults[where] = fault
 
     def _guarded(self, where: str, work: Callable[[], T]) -> T | None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-from attrs import frozen
 
 from tomrt.errors import SettingsError
 from tomrt.events import Style
@@ -21,30 +20,17 @@ from tomrt.rl.audit import AuditLog
 from tomrt.rl.errors import InvalidVariants, LearningError
 from tomrt.rl.feedback import PROFILES
 from tomrt.rl.key_ring import KeyRing
+from tomrt.rl.learning_folder import AUDIT, CANDIDATES, FEEDBACK, KEYS, POLICY
 from tomrt.rl.state_file import StateFile
 from tomrt.rl.store import FeedbackStore
 from tomrt.rl.variants import Catalogue, load
 from tomrt.settings import Learning as Settings
 
-__all__ = ["FILES", "Files", "open_learning", "read_catalogue", "styles_of"]
+__all__ = ["open_learning", "read_catalogue", "styles_of"]
 
 log = logging.getLogger("tomrt.learning")
 
 DAY_S = 86_400.0
-
-
-@frozen
-class Files:
-    """The names of what is in the folder of what calls teach."""
-
-    feedback: str = "feedback.db"
-    keys: str = "keys.json"
-    policy: str = "policy.json"
-    audit: str = "audit.jsonl"
-    candidates: str = "candidates.toml"
-
-
-FILES = Files()
 
 
 def read_catalogue(settings: Settings) -> Catalogue:
@@ -56,7 +42,7 @@ def read_catalogue(settings: Settings) -> Catalogue:
         SettingsError: with every fault of the file of variants.
     """
     own = Path(settings.variants) if settings.variants else None
-    candidates = Path(settings.folder) / FILES.candidates
+    candidates = Path(settings.folder) / CANDIDATES
     try:
         catalogue = load(own)
         if not candidates.exists():
@@ -137,14 +123,11 @@ def _open(  # noqa: PLR0917 - each of them once
 ) -> Keeper:
     folder = Path(settings.folder)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    state = StateFile(folder / FILES.policy)
+    state = StateFile(folder / POLICY)
     state.lock()
-    keys = KeyRing.open(folder / FILES.keys, clock(), rotate_days=settings.key_days, keep_days=settings.keep_days)
-    store = FeedbackStore.open(folder / FILES.feedback, keys, profiles=catalogue.profiles or PROFILES)
+    keys = KeyRing.open(folder / KEYS, clock(), rotate_days=settings.key_days, keep_days=settings.keep_days)
+    store = FeedbackStore.open(folder / FEEDBACK, keys, profiles=catalogue.profiles or PROFILES)
     recalled = recall(catalogue, state, store, rng, clock())
-    audit = AuditLog(folder / FILES.audit)
-    for change in recalled.changes:
-        audit.write(change)
     router = Router(
         policy=recalled.policy,
         styles=styles,
@@ -155,9 +138,10 @@ def _open(  # noqa: PLR0917 - each of them once
         clock=clock,
         keys=keys,
     )
+    router.changes = recalled.changes
     return Keeper(
         router=router,
-        archive=Archive(store, state, audit, keys, settings.keep_days * DAY_S),
+        archive=Archive(store, state, AuditLog(folder / AUDIT), keys, settings.keep_days * DAY_S),
         seq=recalled.seq,
         override_seq=recalled.override_seq,
     )

@@ -65,7 +65,7 @@ class Router:
     trouble: dict[str, Trouble] = field(factory=dict, init=False)
     """What went wrong in calls whose outcome waits, by decision."""
     changes: list[Change] = field(factory=list, init=False)
-    """Of stages, that trouble in calls under way has made."""
+    """Of stages, that the keeper has not seen: made by trouble in calls under way, or at the start."""
     wake: Callable[[], None] = field(default=lambda: None, init=False)
     """Called when something waits."""
     _calls: dict[str, CallRecord] = field(factory=dict, init=False)

@@ -20,7 +20,12 @@ from tomrt.rl.state_file import StateFile
 from tomrt.rl.store import FeedbackStore, Override
 from tomrt.rl.variants import load
 
-__all__ = ["LearningFolder", "NothingThere", "Snapshot"]
+__all__ = ["AUDIT", "CANDIDATES", "FEEDBACK", "KEYS", "POLICY", "LearningFolder", "NothingThere", "Snapshot"]
+
+AUDIT, CANDIDATES, FEEDBACK, KEYS, POLICY = (
+    "audit.jsonl", "candidates.toml", "feedback.db", "keys.json", "policy.json",
+)  # fmt: skip
+"""The files in it."""
 
 
 class NothingThere(LearningError):  # noqa: N818 - the name says what is wrong
@@ -68,7 +73,7 @@ class LearningFolder:
     @property
     def candidates(self) -> Path:
         """What training proposed."""
-        return self.path / "candidates.toml"
+        return self.path / CANDIDATES
 
     def catalogue(self) -> Catalogue:
         """Return the variants, with those that training proposed.
@@ -85,7 +90,7 @@ class LearningFolder:
             NothingThere: nothing was.
             InvalidState: it is damaged, or of another version.
         """
-        file = StateFile(self.path / "policy.json")
+        file = StateFile(self.path / POLICY)
         state = file.load()
         if state is None or file.source is None:
             raise NothingThere(f"there is no {file.path}; the service saves it when calls have taught something")
@@ -108,7 +113,7 @@ class LearningFolder:
 
     def changes(self, most: int) -> tuple[Change, ...]:
         """Return the latest changes of stage, at most so many, oldest first."""
-        return tuple(AuditLog(self.path / "audit.jsonl").read())[-most:] if most else ()
+        return tuple(AuditLog(self.path / AUDIT).read())[-most:] if most else ()
 
     def pending(self) -> tuple[Override, ...]:
         """Return the orders that the last saved state does not know of yet."""
@@ -129,7 +134,7 @@ class LearningFolder:
             NothingThere: there is no database, or no keys where they are needed.
             StoreError: it cannot be opened.
         """
-        database, ring = self.path / "feedback.db", self.path / "keys.json"
+        database, ring = self.path / FEEDBACK, self.path / KEYS
         for needed in (database, ring) if keys or writes else (database,):
             if not needed.exists():
                 raise NothingThere(f"there is no {needed}; the service makes it when it first learns")

@@ -352,3 +352,10 @@ def test_shares_that_leave_nothing_for_what_is_known():
     """Canaries and uncertain variants cannot have nearly all calls between them."""
     with pytest.raises(InvalidVariants, match=r"deployment\.new_share: with uncertain_share \(0\.5\)"):
         parse_variants('extends = "built-in"\n[deployment]\nnew_share = 0.5\nuncertain_share = 0.5\n', "own.toml")
+
+
+def test_a_file_that_names_no_profiles_has_the_usual_ones():
+    """A file that stands alone may leave out the kinds of assistant."""
+    slots = '[slots.tone.neutral]\n[slots.tone.warm.en]\ngreeting = "Hi."\n'
+    alone = parse_variants(slots + '[variants.base]\nstage = "active"\nslots = { tone = "neutral" }\n', "own.toml")
+    assert alone.profiles == built_in().profiles

@@ -18,7 +18,6 @@ from tomrt.learning.router import Router
 from tomrt.ports import Tap
 from tomrt.rl.audit import AuditLog
 from tomrt.rl.errors import InvalidVariants, LearningError
-from tomrt.rl.feedback import PROFILES
 from tomrt.rl.key_ring import KeyRing
 from tomrt.rl.learning_folder import AUDIT, CANDIDATES, FEEDBACK, KEYS, POLICY
 from tomrt.rl.state_file import StateFile
@@ -101,9 +100,9 @@ def open_learning(
         SettingsError: the variants are wrong, or there is no such profile.
     """
     catalogue = read_catalogue(settings)
-    profiles = catalogue.profiles or PROFILES
-    if settings.profile.strip() not in profiles:
-        raise SettingsError(f"learning.profile: must be one of {', '.join(profiles)}, not {settings.profile!r}")
+    if settings.profile.strip() not in catalogue.profiles:
+        known = ", ".join(catalogue.profiles)
+        raise SettingsError(f"learning.profile: must be one of {known}, not {settings.profile!r}")
     clock = clock or _steady_clock()
     rng = rng or np.random.default_rng()
     try:
@@ -126,7 +125,7 @@ def _open(  # noqa: PLR0917 - each of them once
     state = StateFile(folder / POLICY)
     state.lock()
     keys = KeyRing.open(folder / KEYS, clock(), rotate_days=settings.key_days, keep_days=settings.keep_days)
-    store = FeedbackStore.open(folder / FEEDBACK, keys, profiles=catalogue.profiles or PROFILES)
+    store = FeedbackStore.open(folder / FEEDBACK, keys, profiles=catalogue.profiles)
     recalled = recall(catalogue, state, store, rng, clock())
     router = Router(
         policy=recalled.policy,

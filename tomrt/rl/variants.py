@@ -14,6 +14,7 @@ from attrs import evolve
 
 from tomrt.rl.catalogue import NAME, NAME_RULE, STAGES, Catalogue, Level, Variant, VariantWording, faults_of
 from tomrt.rl.errors import InvalidVariants
+from tomrt.rl.feedback import PROFILES
 from tomrt.rl.rules import MOST_FOR_UNKNOWN, BanditRules, DeploymentRules
 from tomrt.rl.variant_file import Layer, Layers, Table, laid_over, layer
 
@@ -174,11 +175,12 @@ def _check_shares(root: Table, catalogue: Catalogue) -> None:
 
 
 def _profiles(root: Table) -> tuple[str, ...]:
+    """Return the kinds of assistant that the file names, the usual ones where it names none."""
     profiles = root.texts("profiles", 64)
     for each in profiles:
         if not NAME.fullmatch(each):
             root.note("profiles", f"{each!r} {NAME_RULE}")
-    return profiles
+    return profiles or PROFILES
 
 
 def _rules(table: Table, kind: type[_Rules]) -> _Rules:

@@ -341,6 +341,7 @@ def _train(arguments: argparse.Namespace, settings: Settings) -> Answer:
                 catalogue.slot_levels(),
                 catalogue.slots,
                 base=catalogue.deployment.base,
+                weights=catalogue.reward,
                 rng=np.random.default_rng(arguments.seed),
                 rules=TrainingRules(least_calls=arguments.least_calls, trees=arguments.trees),
                 tell=tell,

@@ -272,6 +272,20 @@ async def test_what_was_taken_out_stays_out(tmp_path):
     again.archive.close()
 
 
+async def test_other_weights_are_learned_again(tmp_path):
+    """When the operator weighs signals anew, all outcomes that are kept are learned again by the new weights."""
+    own = tmp_path / "variants.toml"
+    own.write_text('extends = "built-in"\n')
+    async with running(opened(tmp_path / "folder", variants=str(own), explore=False)) as learning:
+        for number in range(5):
+            whole_call(learning, f"c{number}")
+    assert dict(learning.policy.mean_rewards())["base"] == pytest.approx(1.0)
+    own.write_text('extends = "built-in"\n[reward]\nresolution = 0.1\n')
+    again = opened(tmp_path / "folder", variants=str(own))
+    assert dict(again.policy.mean_rewards())["base"] == pytest.approx(0.1 + 0.2 + 0.2)
+    again.archive.close()
+
+
 async def test_a_damaged_state_is_learned_again(tmp_path):
     """Where every saved state is damaged, all outcomes that are kept are learned again."""
     async with running(opened(tmp_path)) as learning:

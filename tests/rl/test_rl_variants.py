@@ -359,3 +359,12 @@ def test_a_file_that_names_no_profiles_has_the_usual_ones():
     slots = '[slots.tone.neutral]\n[slots.tone.warm.en]\ngreeting = "Hi."\n'
     alone = parse_variants(slots + '[variants.base]\nstage = "active"\nslots = { tone = "neutral" }\n', "own.toml")
     assert alone.profiles == built_in().profiles
+
+
+def test_weights_of_the_reward_are_the_operators():
+    """A file sets what counts how much; a number out of its range is told with its place."""
+    own = parse_variants('extends = "built-in"\n[reward]\nhandover = 0.5\n', "own.toml").reward
+    assert (own.handover, own.resolution) == (0.5, 0.6)
+    assert own.version != built_in().reward.version == "1"
+    with pytest.raises(InvalidVariants, match=r"own\.toml:3: reward\.handover"):
+        parse_variants('extends = "built-in"\n[reward]\nhandover = -1\n', "own.toml")

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from tomrt.rl.errors import InvalidVariants, NotEligible
+from tomrt.rl.reward import Weights
 from tomrt.rl.rules import BanditRules, DeploymentRules
 
 __all__ = ["NAME", "STAGES", "Catalogue", "Level", "Variant", "VariantWording", "faults_of", "twin_of"]
@@ -88,6 +89,7 @@ class Catalogue:
         bandit: How the bandit learns about them.
         deployment: How they come into traffic and out of it.
         profiles: The kinds of assistant that feedback is told apart by.
+        reward: What counts how much in how a call went.
     """
 
     variants: Mapping[str, Variant]
@@ -96,6 +98,7 @@ class Catalogue:
     bandit: BanditRules = field(factory=BanditRules)
     deployment: DeploymentRules = field(factory=DeploymentRules)
     profiles: tuple[str, ...] = ()
+    reward: Weights = field(factory=Weights)
 
     @property
     def slots(self) -> Mapping[str, tuple[str, ...]]:

@@ -18,7 +18,7 @@ from tomrt.rl.decision import Context, Decision
 from tomrt.rl.errors import InvalidState
 from tomrt.rl.feedback import Signals
 from tomrt.rl.guard import Change, Guard, Outcome
-from tomrt.rl.reward import Reward, Weights, reward
+from tomrt.rl.reward import Reward, reward
 from tomrt.rl.stage import Stage
 from tomrt.rl.variants import Catalogue
 
@@ -69,15 +69,13 @@ class DialoguePolicy:
         bandit: Knows which variant earns what.
         guard: Knows which variant may be tried, and how often.
         rng: Draws the arms.
-        catalogue: The variants; one that has been taken out of it is not chosen any more.
-        weights: Make a reward of what was observed.
+        catalogue: The variants, and what counts as a reward; a variant that has left it is not chosen any more.
     """
 
     bandit: Bandit
     guard: Guard
     rng: np.random.Generator
     catalogue: Catalogue
-    weights: Weights = field(factory=Weights)
     _pulls: dict[str, int] = field(factory=dict, init=False)
     _successes: dict[str, int] = field(factory=dict, init=False)
     _rewards: dict[str, float] = field(factory=dict, init=False)
@@ -150,11 +148,11 @@ class DialoguePolicy:
                 reward in place of the old one, tests have had their look and do not look again.
             trouble: What went wrong on the technical side.
         """
-        earned = reward(signals, self.weights)
+        earned = reward(signals, self.catalogue.reward)
         if decision.arm not in self.bandit.arms:
             return Learned(earned)  # a variant that has been taken out of the catalogue since
         if before is not None:
-            old = reward(before, self.weights).value
+            old = reward(before, self.catalogue.reward).value
             self._count(decision.arm, earned.value, replacing=old)
             self.bandit.learn(decision, earned.value, replacing=old)
             return Learned(earned)
@@ -242,7 +240,6 @@ def open_policy(
     *,
     state: Mapping[str, object] | None = None,
     at: float = 0.0,
-    weights: Weights = Weights(),  # noqa: B008 - frozen
 ) -> DialoguePolicy:
     """Return the policy for the variants of *catalogue*.
 
@@ -251,17 +248,16 @@ def open_policy(
         rng: Where all randomness comes from.
         state: What :meth:`DialoguePolicy.to_dict` gave before; variants that are new since are added.
         at: Now, in seconds since 1970.
-        weights: Make a reward of what was observed.
 
     Raises:
-        InvalidState: *state* is damaged, or of another bandit, or of variants whose slots have changed: then only
-            learning again from the stored feedback helps.
+        InvalidState: *state* is damaged, or of another bandit or reward, or of variants whose slots have changed: then
+            only learning again from the stored feedback helps.
     """
     slots = catalogue.slot_levels()
     stages = {name: Stage(variant.stage) for name, variant in catalogue.variants.items()}
     if state is None:
         bandit = open_bandit(catalogue.bandit, slots, rng.spawn(1)[0], COVARIATES)
-        return DialoguePolicy(bandit, Guard(catalogue.deployment, stages), rng, catalogue, weights)
+        return DialoguePolicy(bandit, Guard(catalogue.deployment, stages), rng, catalogue)
     if state.get("schema") != SCHEMA:
         raise InvalidState(f"the saved policy has schema {state.get('schema')!r}, not {SCHEMA}")
     _check_fits(_part(state, "made_for"), _made_for(catalogue))
@@ -275,7 +271,7 @@ def open_policy(
         rng.bit_generator.state = _part(state, "rng")
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidState("the saved policy's generator cannot be restored") from error
-    policy = DialoguePolicy(bandit, guard, rng, catalogue, weights)
+    policy = DialoguePolicy(bandit, guard, rng, catalogue)
     policy.restore_counts(state, slots)
     return policy
 
@@ -283,12 +279,13 @@ def open_policy(
 def _made_for(catalogue: Catalogue) -> dict[str, object]:
     """Return what the numbers of a state depend on."""
     slots = {name: dict(levels) for name, levels in catalogue.slot_levels().items()}
-    return {"bandit": asdict(catalogue.bandit), "slots": slots, "covariates": sorted(COVARIATES)}
+    rules = {"bandit": asdict(catalogue.bandit), "reward": asdict(catalogue.reward)}
+    return {**rules, "slots": slots, "covariates": sorted(COVARIATES)}
 
 
 def _check_fits(then: Mapping[str, object], now: Mapping[str, object]) -> None:
-    if then.get("bandit") != now["bandit"] or then.get("covariates") != now["covariates"]:
-        raise InvalidState("the saved policy was learned with other [bandit] rules")
+    if any(then.get(name) != now[name] for name in ("bandit", "reward", "covariates")):
+        raise InvalidState("the saved policy was learned with other [bandit] or [reward] rules")
     before, after = then.get("slots"), now["slots"]
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):
         raise InvalidState("the saved policy does not tell the slots of its variants")

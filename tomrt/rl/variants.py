@@ -15,6 +15,7 @@ from attrs import evolve
 from tomrt.rl.catalogue import NAME, NAME_RULE, STAGES, Catalogue, Level, Variant, VariantWording, faults_of
 from tomrt.rl.errors import InvalidVariants
 from tomrt.rl.feedback import PROFILES
+from tomrt.rl.reward import Weights
 from tomrt.rl.rules import MOST_FOR_UNKNOWN, BanditRules, DeploymentRules
 from tomrt.rl.variant_file import Layer, Layers, Table, laid_over, layer
 
@@ -32,7 +33,7 @@ _LANGUAGE = re.compile(r"[a-z]{2}")
 _TEXTS = ("greeting", "closing_question", "closing_again", "instructions")
 _WORDS = {"length": ("normal", "short"), "inquiry": ("open", "guided"), "sensitivity": SENSITIVITIES}
 
-_Rules = TypeVar("_Rules", BanditRules, DeploymentRules)
+_Rules = TypeVar("_Rules", BanditRules, DeploymentRules, Weights)
 
 
 @cache
@@ -93,13 +94,14 @@ def _catalogue(files: list[Layer]) -> Catalogue:
     for above in files[1:]:
         entries = laid_over(entries, above.entries)
     root = Table(layers, (), entries)
-    root.allow(("extends", "profiles", "bandit", "deployment", "slots", "variants"))
+    root.allow(("extends", "profiles", "bandit", "deployment", "reward", "slots", "variants"))
     catalogue = Catalogue(
         variants={},
         levels={slot: _levels(slot, table) for slot, table in root.table("slots").tables()},
         bandit=_rules(root.table("bandit"), BanditRules),
         deployment=_rules(root.table("deployment"), DeploymentRules),
         profiles=_profiles(root),
+        reward=_rules(root.table("reward"), Weights),
     )
     variants = root.table("variants")
     catalogue = _with_variants(catalogue, variants, _base_slots(variants, catalogue))
